@@ -1,0 +1,33 @@
+"""Which channels a stream may have: django-eventstream's channel manager, asked on every connect and once more after it."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpRequest
+from django_eventstream.channelmanager import ChannelManagerBase
+
+from chat.accounts.models import User
+from chat.rooms.access import may_enter
+from chat.rooms.models import Room
+
+ROOM = "room:"
+PULSE = "pulse:"
+
+
+def room_of(channel: str) -> uuid.UUID:
+    return uuid.UUID(channel.partition(":")[2])
+
+
+class RoomChannels(ChannelManagerBase):  # type: ignore[misc]
+    def get_channels_for_request(self, request: HttpRequest, view_kwargs: dict[str, Any]) -> set[str]:
+        """The open room in full, and the pulse of the person's other rooms."""
+        assert isinstance(request.user, User)
+        rooms = Room.objects.of(request.user).values_list("pk", flat=True)
+        here = view_kwargs.get("room_id")
+        return {(ROOM if room == here else PULSE) + str(room) for room in rooms}
+
+    def can_read_channel(self, user: User | None, channel: str) -> bool:
+        return user is not None and may_enter(user.pk, room_of(channel))
+
+    def is_channel_reliable(self, channel: str) -> bool:
+        return channel.startswith(ROOM)

@@ -1,0 +1,31 @@
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django_eventstream.utils import get_channelmanager
+
+from chat.accounts.access import person
+from chat.live.ticket import CONTENT_TYPE, Ticket, position
+from chat.rooms.access import enter
+
+
+@never_cache
+@require_safe
+def open_stream(request: HttpRequest, room_id: uuid.UUID | None = None) -> HttpResponse:
+    """The permission question of a stream. The answer is a ticket, for the process that will hold the stream."""
+    user = person(request)
+    if room_id is not None:
+        enter(user, room_id)
+    if not request.environ.get("madang.holds_streams"):
+        return HttpResponse("This process serves pages; streams are served elsewhere.\n", status=421)
+    ticket = Ticket(
+        user_id=user.pk,
+        session_key=request.session.session_key or "",
+        channels=sorted(get_channelmanager().get_channels_for_request(request, {"room_id": room_id})),
+        after=position(request.headers.get("Last-Event-ID"), request.GET.get("after")),
+    )
+    return HttpResponse(ticket.pack(), content_type=CONTENT_TYPE)
+
+
+open_stream.answers_strangers_with_401 = True  # type: ignore[attr-defined]

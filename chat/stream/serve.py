@@ -1,0 +1,155 @@
+"""One open stream: a plain ASGI response that holds no request, no thread and no database connection."""
+
+import asyncio
+import random
+import types
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from chat.stream.hub import Hub
+
+ASGIMessage = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[ASGIMessage]]
+Send = Callable[[ASGIMessage], Coroutine[Any, Any, None]]
+
+MOST_WAITING_BYTES = 1024 * 1024
+WRITE_SECONDS = 20
+RETRY_MS = (1000, 5000)
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What one stream is about. `check` asks once more, after the listener is registered, whether it may hear it."""
+
+    topic: str | None
+    after: int | None
+    signals: Collection[str]
+    check: Callable[[], Awaitable[bool]]
+
+
+async def serve(receive: Receive, send: Send, hub: Hub, subscription: Subscription) -> None:
+    """Serves one stream until the browser leaves, `Stream.end` is called, or the reader is too slow."""
+    stream = Stream(send)
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    try:
+        if not await _join(stream, hub, subscription):
+            stream.push(hub.wire.closed("removed"))
+            return
+        retry_ms = random.randint(*RETRY_MS)  # noqa: S311  # so that not all come back at once
+        stream.push(hub.wire.ping(stream.cursor, retry_ms))
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except asyncio.CancelledError:
+        if not stream.ended:
+            raise
+    finally:
+        hub.leave(stream)
+        await stream.close()
+
+
+async def _join(stream: "Stream", hub: Hub, subscription: Subscription) -> bool:
+    if subscription.topic is None:
+        joined = await subscription.check()
+    else:
+        joined = await hub.follow(stream, subscription.topic, subscription.after, subscription.check)
+    if joined:
+        for topic in subscription.signals:
+            hub.hear(stream, topic)
+    return joined
+
+
+class Stream:
+    """The writing end. Frames go straight to the socket, from whoever pushes them; no task wakes up for it.
+
+    Only when the socket is full does a task wait for it, for at most WRITE_SECONDS, while at most
+    MOST_WAITING_BYTES queue up. A slower reader is cut off, and comes back with its Last-Event-ID.
+    """
+
+    __slots__ = ("_send", "_task", "_waiting", "_waiting_bytes", "_writing", "cursor", "ended")
+
+    def __init__(self, send: Send) -> None:
+        self.cursor = 0
+        self.ended = False
+        self._send = send
+        self._task = asyncio.current_task()
+        self._writing: asyncio.Task[None] | None = None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+
+    def push(self, frames: bytes) -> None:
+        if self.ended:
+            return
+        if self._writing is None:
+            self._write(frames)
+        elif self._waiting_bytes + len(frames) > MOST_WAITING_BYTES:
+            self._cut()
+        else:
+            self._waiting.append(frames)
+            self._waiting_bytes += len(frames)
+
+    async def drained(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    def end(self, frame: bytes) -> None:
+        self.push(frame)
+        self._cut()
+
+    async def close(self) -> None:
+        """Ends the response, or drops it when the reader does not take even that."""
+        self.ended = True
+        if self._writing is not None:
+            self._writing.cancel()
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _write(self, frames: bytes) -> None:
+        step = self._send({"type": "http.response.body", "body": frames, "more_body": True})
+        try:
+            blocker = step.send(None)
+        except StopIteration:
+            return
+        self._writing = asyncio.get_running_loop().create_task(self._finish(step, blocker))
+
+    async def _finish(self, step: Coroutine[Any, Any, None], blocker: Any) -> None:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await _resume(step, blocker)
+        except TimeoutError:
+            self._cut()
+            return
+        self._writing = None
+        if self._waiting:
+            frames, self._waiting, self._waiting_bytes = b"".join(self._waiting), [], 0
+            self._write(frames)
+
+    def _cut(self) -> None:
+        if not self.ended:
+            self.ended = True
+            if self._task is not None:
+                self._task.cancel()
+
+
+@types.coroutine
+def _resume(step: Coroutine[Any, Any, None], blocker: Any) -> Generator[Any, Any, None]:
+    """Awaits the rest of a coroutine whose first step was taken by hand and gave `blocker` to wait for."""
+    with suppress(StopIteration):
+        while True:
+            try:
+                result = yield blocker
+            except BaseException as error:
+                blocker = step.throw(error)
+            else:
+                blocker = step.send(result)

@@ -1,0 +1,67 @@
+"""One cast everywhere: alice owns the room, bob is a member, 지영 writes Korean, olive is outside."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from chat.accounts.actions import create_person, open_session
+from chat.accounts.models import User
+from chat.rooms.actions import create_room
+from chat.rooms.models import Room
+from project import engines, environment
+from tests.processes import House, start_house
+
+
+@dataclass(frozen=True)
+class Cast:
+    alice: User
+    bob: User
+    jiyoung: User
+    olive: User
+    room: Room
+
+
+@pytest.fixture(scope="session")
+def engines_running() -> Iterator[None]:
+    with engines.borrowed(environment.read()):
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(engines_running: None) -> None:
+    """The engines run before the test database is made."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files() -> None:
+    """Collected as for a deployment, so that pages name the same hashed files."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    people = {name: create_person(username=name, name=name.title()) for name in ("alice", "bob", "olive")}
+    jiyoung = create_person(username="jiyoung", name="김지영")
+    room = create_room(owner=people["alice"], name="마당", people=[people["bob"], jiyoung])
+    return Cast(**people, jiyoung=jiyoung, room=room)
+
+
+class Browser(Client):
+    """Django's test client, signed in, speaking as htmx does."""
+
+    def __init__(self, person: User | None = None) -> None:
+        super().__init__(headers={"HX-Request": "true"})
+        if person is not None:
+            self.cookies["sessionid"] = open_session(person=person)
+
+
+@pytest.fixture(scope="session")
+def house(django_db_setup: None) -> Iterator[House]:
+    """Two `web` and two `stream` processes on the test database; they meet in Postgres and Redis alone."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    with start_house() as running:
+        yield running

@@ -1,0 +1,125 @@
+"""A listener as strict as the HTML standard, and a timeline that does with its frames what a browser does."""
+
+import json
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from chat.accounts.actions import open_session
+from chat.accounts.models import User
+
+WAIT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Frame:
+    id: int | None
+    event: str
+    data: str
+
+    @property
+    def facts(self) -> Any:
+        return json.loads(self.data)
+
+
+class Listener:
+    """Follows a stream in a thread of its own until it is closed or cut off."""
+
+    def __init__(self, url: str, person: User, last_event_id: object = None) -> None:
+        self.frames: list[Frame] = []
+        self.ended = False
+        self._news = threading.Condition()
+        self._client = httpx.Client(timeout=30, cookies={"sessionid": open_session(person=person)})
+        headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
+        self._stream = self._client.stream("GET", url, headers=headers)
+        self.response = self._stream.__enter__()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "Listener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def changes(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.id is not None]
+
+    @property
+    def ids(self) -> list[int]:
+        return [frame.id for frame in self.frames if frame.id is not None]
+
+    def named(self, event: str) -> list[Frame]:
+        return [frame for frame in self.frames if frame.event == event]
+
+    def wait(self, condition: Any, seconds: float = WAIT_SECONDS) -> "Listener":
+        """Waits for the condition on this listener, given to it."""
+        with self._news:
+            assert self._news.wait_for(lambda: condition(self), seconds), f"after {seconds} s: {self.frames[-5:]}"
+        return self
+
+    def wait_open(self) -> "Listener":
+        return self.wait(lambda listener: listener.named("ping"))
+
+    def wait_id(self, seq: int, seconds: float = WAIT_SECONDS) -> "Listener":
+        return self.wait(lambda listener: listener.ids and listener.ids[-1] >= seq, seconds)
+
+    def close(self) -> None:
+        self.response.stream._stream._connection.close() if False else self._client.close()  # noqa: SLF001
+        self._thread.join(5)
+
+    def _follow(self) -> None:
+        fields: dict[str, list[str]] = {}
+        try:
+            for line in self.response.iter_lines():
+                if line:
+                    name, _, value = line.partition(":")
+                    fields.setdefault(name, []).append(value.removeprefix(" "))
+                elif fields:
+                    self._take(fields)
+                    fields = {}
+        except (httpx.HTTPError, OSError, ValueError, RuntimeError):
+            pass  # cut off
+        with self._news:
+            self.ended = True
+            self._news.notify_all()
+
+    def _take(self, fields: dict[str, list[str]]) -> None:
+        seq = fields.get("id", [""])[-1]
+        frame = Frame(int(seq) if seq else None, fields.get("event", [""])[-1], "\n".join(fields.get("data", [])))
+        with self._news:
+            self.frames.append(frame)
+            self._news.notify_all()
+
+
+class Timeline:
+    """Articles by their ids, in the order of their seqs; a newer version replaces an older one."""
+
+    ARTICLE = re.compile(r'<article id="(?P<id>[^"]+)"(?P<rest>.*?)</article>', re.DOTALL)
+
+    def __init__(self, html: str = "") -> None:
+        self.articles: dict[str, tuple[int, int, str]] = {}
+        self.take(html)
+
+    def take(self, html: str) -> None:
+        for match in self.ARTICLE.finditer(html):
+            seq, changed = (int(re.search(rf'{name}="(\d+)"', match[0])[1]) for name in ("data-seq", "data-changed"))
+            known = self.articles.get(match["id"])
+            if known is None or known[1] < changed:
+                self.articles[match["id"]] = (seq, changed, match[0])
+
+    @property
+    def html(self) -> list[str]:
+        return [html for _, _, html in sorted(self.articles.values())]
+
+
+def assert_replay_equals_reload(before: str, frames: list[Frame], fresh: str) -> None:
+    """A stale page and all that its stream brought equal a fresh page."""
+    timeline = Timeline(before)
+    for frame in frames:
+        timeline.take(frame.data)
+    assert timeline.html == Timeline(fresh).html
