@@ -1,12 +1,14 @@
 """A listener as strict as the HTML standard, and a timeline that does with its frames what a browser does."""
 
+import http.client
 import json
 import re
+import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from chat.accounts.actions import open_session
 from chat.accounts.models import User
@@ -32,10 +34,14 @@ class Listener:
         self.frames: list[Frame] = []
         self.ended = False
         self._news = threading.Condition()
-        self._client = httpx.Client(timeout=30, cookies={"sessionid": open_session(person=person)})
-        headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
-        self._stream = self._client.stream("GET", url, headers=headers)
-        self.response = self._stream.__enter__()
+        address = urlsplit(url)
+        self._connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+        headers = {"Cookie": f"sessionid={open_session(person=person)}"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = str(last_event_id)
+        self._connection.request("GET", f"{address.path}?{address.query}", headers=headers)
+        self._socket = self._connection.sock
+        self.response = self._connection.getresponse()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -69,21 +75,24 @@ class Listener:
         return self.wait(lambda listener: listener.ids and listener.ids[-1] >= seq, seconds)
 
     def close(self) -> None:
-        self.response.stream._stream._connection.close() if False else self._client.close()  # noqa: SLF001
+        """Cuts the connection."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
+        assert not self._thread.is_alive()
 
     def _follow(self) -> None:
         fields: dict[str, list[str]] = {}
-        try:
-            for line in self.response.iter_lines():
-                if line:
-                    name, _, value = line.partition(":")
+        with suppress(http.client.HTTPException, OSError):  # cut off
+            while line := self.response.readline().decode():
+                if line != "\n":
+                    name, _, value = line.rstrip("\n").partition(":")
                     fields.setdefault(name, []).append(value.removeprefix(" "))
                 elif fields:
                     self._take(fields)
                     fields = {}
-        except (httpx.HTTPError, OSError, ValueError, RuntimeError):
-            pass  # cut off
+        self.response.close()
+        self._connection.close()
         with self._news:
             self.ended = True
             self._news.notify_all()
