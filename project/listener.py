@@ -8,11 +8,11 @@ from project.engines.process import Pause
 from project.environment import WrongSetting
 
 _BACKLOG = 4096
-_PATIENCE = 3.0  # seconds for the server of a killed run to let go of the port
+_PATIENCE = 2.0  # seconds for the server of a killed run to let go of the port
 
 
-def listen(host: str, port: int, pause: Pause) -> socket.socket:
-    """Listen at HOST and PORT. Raises WrongSetting, and what pause raises."""
+def bind(host: str, port: int, pause: Pause) -> socket.socket:
+    """Take HOST and PORT, which still refuse connections. Raises WrongSetting, and what pause raises."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
@@ -23,7 +23,6 @@ def listen(host: str, port: int, pause: Pause) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
-            listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
             if error.errno != errno.EADDRINUSE or time.monotonic() - begun > _PATIENCE:
@@ -31,6 +30,14 @@ def listen(host: str, port: int, pause: Pause) -> socket.socket:
             pause(0.1)
         else:
             return listener
+
+
+def listen(listener: socket.socket, host: str, port: int) -> None:
+    """Accept connections from now on. Raises WrongSetting."""
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise _wrong(host, port, error) from error
 
 
 def address(host: str, port: int) -> str:

@@ -5,21 +5,16 @@ Binds the port, starts the embedded engines, prepares the database, starts the s
 
 import contextlib
 import functools
-import os
 import resource
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
-from project import engines, environment, listener
+from project import children, engines, environment, listener
 from project.environment import Environment
 from project.stopping import Stop, Stopped
 from project.watched import Watched
-
-_PREPARING, _STARTING = 3600.0, 60.0  # seconds that these may take
-_DRAINING = 5.3  # seconds for the server to end by itself
 
 
 def main() -> int:
@@ -41,12 +36,13 @@ def main() -> int:
 def _run(here: Environment, stop: Stop) -> None:
     _raise_file_limit()
     environment.make_data_dir(here)
-    with _alone(here), listener.listen(here.host, here.port, stop.pause) as listening:
+    with _alone(here), listener.bind(here.host, here.port, stop.pause) as listening:
         _check_urls(here)
         share = engines.Share(here, stop.pause)
         try:
             share.take()
-            _prepare(stop)
+            children.prepare(stop)
+            listener.listen(listening, here.host, here.port)  # who sees an open port finds a prepared database
             _serve(here, listening, share, stop)
         finally:
             share.leave()
@@ -54,12 +50,12 @@ def _run(here: Environment, stop: Stop) -> None:
 
 def _serve(here: Environment, listening: socket.socket, share: engines.Share, stop: Stop) -> None:
     """Serve until Stopped."""
-    with _server(listening) as server:
+    with children.server(listening) as server:
         watched = [Watched(each.name, functools.partial(share.bring_back, each)) for each in share.engines]
         watched.append(server)
         for each in watched:
             each.start()
-        _await_health(listening, server, stop)
+        children.await_answer(listening, server, stop)
         _greet(here)
         while True:
             now = time.monotonic()
@@ -77,65 +73,6 @@ def _heal(each: Watched) -> None:
             each.start()
         except engines.Failed as sentence:
             _say(str(sentence))
-
-
-@contextlib.contextmanager
-def _server(listening: socket.socket) -> Iterator[Watched]:
-    """The server on the listening socket. It holds the end of a pipe that tells it when this process has died."""
-    children: list[subprocess.Popen[bytes]] = []
-    ours, lifeline = os.pipe()[::-1]
-
-    def start() -> int:
-        for child in children:
-            child.wait()
-        command = [sys.executable, "-m", "project.serve", "--fd", str(listening.fileno()), "--lifeline", str(lifeline)]
-        children[:] = [_child(command, listening.fileno(), lifeline)]
-        return children[0].pid
-
-    try:
-        yield Watched("The server", start)
-    finally:
-        for child in children:
-            child.terminate()
-            try:
-                child.wait(_DRAINING)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        os.close(ours)
-        os.close(lifeline)
-
-
-def _prepare(stop: Stop) -> None:
-    preparation = Watched("The preparation", lambda: child.pid)
-    child = _child([sys.executable, "-m", "project.prepare"])
-    try:
-        preparation.start()
-        stop.pause(_PREPARING, preparation.handle or 0)
-    finally:
-        child.kill()
-        code = child.wait()
-    if code != 0:
-        raise engines.Failed("The database could not be brought up to this version; the reason is above.")
-
-
-def _child(command: list[str], *files: int) -> subprocess.Popen[bytes]:
-    """Start a process that only we tell to stop: in a session of its own, where no Ctrl-C reaches it."""
-    return subprocess.Popen(
-        command, cwd=environment.ROOT, stdin=subprocess.DEVNULL, pass_fds=files, start_new_session=True
-    )
-
-
-def _await_health(listening: socket.socket, server: Watched, stop: Stop) -> None:
-    """Wait for the server's first answer: the question waits in the socket's queue until it is served."""
-    with socket.create_connection(listening.getsockname()[:2], timeout=5) as question:
-        question.sendall(b"GET /health/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        stop.pause(_STARTING, question, server.handle or 0)
-        if server.died():
-            raise engines.Failed("The server ended while starting; the reason is above.")
-        answer = question.recv(12)
-    if not answer.startswith(b"HTTP/1.") or answer[9:10] == b"5":
-        raise engines.Failed(f"The server does not work: it answers {answer.decode(errors='replace')!r}.")
 
 
 def _greet(here: Environment) -> None:

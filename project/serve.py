@@ -12,8 +12,11 @@ from types import FrameType
 
 import uvicorn
 
+from project.asgi import application
+
 BACKLOG = 4096
 SHUTDOWN_SECONDS = 4
+KEEP_ALIVE_SECONDS = 75
 UNREAD_MS = 30_000
 """How long the kernel keeps a connection whose other end takes nothing."""
 
@@ -27,8 +30,6 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     def _drain(self) -> None:
-        from project.asgi import application
-
         application.drain()
 
 
@@ -36,7 +37,7 @@ def main() -> None:
     options = _options()
     listener = _listener(options)
     config = uvicorn.Config(
-        "project.asgi:application",
+        application,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -44,6 +45,7 @@ def main() -> None:
         log_level="warning",
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
         ws="none",
     )

@@ -79,7 +79,11 @@ def _try_lock(folder: int) -> bool:
 
 
 def _is_installed(lock: str) -> bool:
-    return any(STAMP.exists() and STAMP.read_text() == _stamp(held) for held in HELD_BY.get(lock, (lock,)))
+    if not STAMP.exists():
+        return False
+    stamp = STAMP.read_text()
+    held = stamp.split(" ")[0]
+    return held in HELD_BY.get(lock, (lock,)) and (ROOT / held).exists() and stamp == _stamp(held)
 
 
 def _stamp(lock: str) -> str:

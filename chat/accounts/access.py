@@ -1,9 +1,10 @@
 """Signed in, or sent to sign in."""
 
+from collections.abc import Callable
 from typing import cast
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
 from chat.accounts.models import User
@@ -12,12 +13,14 @@ from chat.accounts.models import User
 class SignInRequired(LoginRequiredMiddleware):
     """Every view wants a signed-in person unless it says otherwise; streams and htmx get a 401, no redirect."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: object) -> HttpResponse:  # type: ignore[override]
+    def handle_no_permission(  # type: ignore[override]  # a 401 is no redirect
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
         if getattr(view_func, "answers_strangers_with_401", False):
             return HttpResponse("Sign in first.\n", status=401, content_type="text/plain")
         if request.headers.get("HX-Request"):
             return HttpResponse(status=401, headers={"HX-Redirect": reverse("login")})
-        return cast(HttpResponse, super().handle_no_permission(request, view_func))
+        return super().handle_no_permission(request, view_func)
 
 
 def person(request: HttpRequest) -> User:

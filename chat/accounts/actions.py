@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.conf import settings
 
 from chat.accounts.models import User
 

@@ -17,6 +17,7 @@ from chat.stream.serve import ASGIMessage, Receive, Scope, Send, Subscription, s
 from chat.stream.wire import Wire
 
 WSGIApp = Callable[..., Any]
+ASGIApp = Callable[..., Awaitable[None]]
 PAGE_THREADS = 8
 
 
@@ -24,7 +25,7 @@ class Madang:
     """An ASGI application. Streams need `start` first; `drain` sends their listeners away, `stop` ends it all."""
 
     def __init__(self, django: WSGIApp) -> None:
-        self._pages = WSGIMiddleware(_holding_streams(django), workers=PAGE_THREADS)
+        self._pages: ASGIApp = WSGIMiddleware(_holding_streams(django), workers=PAGE_THREADS)
 
     async def start(self) -> None:
         self._source = Postgres()
@@ -76,7 +77,8 @@ class Madang:
     async def _may_hear(self, user_id: int, topic: str | None) -> bool:
         if topic is None:
             return True
-        return await self._source.run(lambda: bool(get_channelmanager().can_read_channel(User(pk=user_id), topic)))
+        user = User(pk=user_id)
+        return await self._source.run(lambda: bool(get_channelmanager().can_read_channel(user, topic)))
 
 
 def _holding_streams(django: WSGIApp) -> WSGIApp:

@@ -1,4 +1,4 @@
-"""Which channels a stream may have: django-eventstream's channel manager, asked on every connect and once more after it."""
+"""Which channels a stream may have: django-eventstream's channel manager, asked on every connect and once again."""
 
 import uuid
 from typing import Any

@@ -48,7 +48,9 @@ class Posted:
     """False: this client_mid had been posted before, and nothing was done."""
 
 
-def post_message(*, room: Room, sender: User, client_mid: uuid.UUID, text: str, reply_to: Message | None = None) -> Posted:
+def post_message(
+    *, room: Room, sender: User, client_mid: uuid.UUID, text: str, reply_to: Message | None = None
+) -> Posted:
     """Posts once per (room, sender, client_mid), for ever. Raises BadText or NotAMember."""
     message = Message(room=room, sender=sender, client_mid=client_mid, text=clean(text), reply_to=reply_to)
     try:

@@ -21,7 +21,11 @@ def too_fast(request: HttpRequest, room_id: uuid.UUID) -> int | None:
     try:
         for rate in RATES:
             usage = get_usage(
-                request, group="post", key=lambda _group, _request: f"{request.user.pk}:{room_id}", rate=rate, increment=True
+                request,
+                group="post",
+                key=lambda _group, _request: f"{request.user.pk}:{room_id}",
+                rate=rate,
+                increment=True,
             )
             if usage and usage["should_limit"]:
                 waits.append(max(1, usage["time_left"]))

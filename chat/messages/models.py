@@ -63,7 +63,9 @@ class Message(models.Model):
             models.UniqueConstraint(name="message_seq_once", fields=["room", "seq"]),
             models.UniqueConstraint(name="message_change_once", fields=["room", "changed_seq"]),
             models.UniqueConstraint(name="message_posted_once", fields=["room", "sender", "client_mid"]),
-            models.CheckConstraint(name="message_changes_go_on", condition=Q(changed_seq__gte=models.F("seq"), seq__gt=0)),
+            models.CheckConstraint(
+                name="message_changes_go_on", condition=Q(changed_seq__gte=models.F("seq"), seq__gt=0)
+            ),
             models.CheckConstraint(name="message_gone_is_empty", condition=Q(deleted_at__isnull=True) | Q(text="")),
         ]
 

@@ -27,9 +27,9 @@ class Entry:
 def room_list(user: User, current: uuid.UUID | None = None) -> list[Entry]:
     """Two queries, however many rooms and messages there are."""
     newest = Message.objects.filter(room=OuterRef("pk"), deleted_at=None).order_by("-seq").values("pk")[:1]
-    rooms = list(Room.objects.of(user).annotate(newest=Subquery(newest)))
-    last = Message.objects.shown().in_bulk([room.newest for room in rooms if room.newest])
-    entries = [_entry(room, last.get(room.newest), current) for room in rooms]
+    rooms = {room: room.newest for room in Room.objects.of(user).annotate(newest=Subquery(newest))}  # type: ignore[attr-defined]
+    messages = Message.objects.shown().in_bulk([pk for pk in rooms.values() if pk])
+    entries = [_entry(room, messages.get(pk), current) for room, pk in rooms.items()]
     return sorted(entries, key=lambda entry: (entry.last_at is not None, entry.last_at, entry.name), reverse=True)
 
 

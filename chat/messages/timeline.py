@@ -45,7 +45,12 @@ class Window:
 
 
 def window(
-    messages: MessageQuerySet, *, before: int | None = None, after: int | None = None, around: int | None = None, limit: int = PAGE
+    messages: MessageQuerySet,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
+    limit: int = PAGE,
 ) -> Window:
     """The newest messages, or those before, after or around a seq."""
     limit = max(1, min(limit, MOST))

@@ -1,5 +1,4 @@
 import uuid
-from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -39,7 +38,7 @@ def show_room(request: HttpRequest, room_id: uuid.UUID, seq: int | None = None) 
     room = enter(person(request), room_id).room
     if seq is not None and not Message.objects.filter(room=room, seq=seq).exists():
         raise Http404
-    return _room_page(request, room, around=seq, **_cursors(request, "before"))
+    return _room_page(request, room, around=seq, before=_cursors(request, "before").get("before"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -126,10 +125,16 @@ def _wants_page(request: HttpRequest) -> bool:
 
 
 def _room_page(
-    request: HttpRequest, room: Room, *, composer: PostForm | None = None, status: int = 200, **facts: Any
+    request: HttpRequest,
+    room: Room,
+    *,
+    around: int | None = None,
+    before: int | None = None,
+    composer: PostForm | None = None,
+    retry_after: int | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     head = Room.objects.heads([room.pk])[room.pk]  # before the messages: what comes in between is replayed
-    around, before = facts.pop("around", None), facts.pop("before", None)
     shown = window(Message.objects.filter(room=room), around=around, before=before)
     context = {
         "room": room,
@@ -141,5 +146,6 @@ def _room_page(
         "later": shown.later,
         "highlighted": around,
         "composer": composer or PostForm(initial={"client_mid": uuid.uuid4()}),
+        "retry_after": retry_after,
     }
-    return render(request, "chat/rooms/page.html", context | facts, status=status)
+    return render(request, "chat/rooms/page.html", context, status=status)

@@ -106,7 +106,9 @@ class RoomMember(models.Model):
         app_label = "chat"
         constraints = [
             models.UniqueConstraint(name="room_member_once", fields=["room", "user"]),
-            models.CheckConstraint(name="room_member_role_known", condition=Q(role__in=["owner", "moderator", "member"])),
+            models.CheckConstraint(
+                name="room_member_role_known", condition=Q(role__in=["owner", "moderator", "member"])
+            ),
             models.CheckConstraint(name="room_member_level_known", condition=Q(level__in=["all", "mentions", "mute"])),
         ]
 

@@ -104,7 +104,9 @@ class Hub:
 
     # --- one listener ------------------------------------------------------------------------------------------
 
-    async def follow(self, listener: Listener, name: str, after: int | None, check: Callable[[], Awaitable[bool]]) -> bool:
+    async def follow(
+        self, listener: Listener, name: str, after: int | None, check: Callable[[], Awaitable[bool]]
+    ) -> bool:
         """Registers, checks again that the listener may hear this, replays what came after `after`, then follows.
 
         None for `after` starts at the newest change. Returns False, with nothing sent, if the check fails.
@@ -269,7 +271,9 @@ class Hub:
     async def _compare_heads(self) -> None:
         try:
             heads = await self._source.heads([name for name, topic in self._topics.items() if topic.head is not None])
-            behind = [topic for name, head in heads.items() if (topic := self._topics.get(name)) and head > (topic.head or 0)]
+            behind = [
+                topic for name, head in heads.items() if (topic := self._topics.get(name)) and head > (topic.head or 0)
+            ]
             for topic in behind:
                 await self._heal(topic)
         except Exception as error:

@@ -149,7 +149,9 @@ def test_the_larger_position_wins(house: House, cast: Cast) -> None:
         post(cast, cast.alice, str(number))
     with follow(house.stream[0], cast, cast.bob, after=2, last_event_id=4).wait_open() as listener:
         assert listener.ids == [5]
-    with follow(house.stream[0], cast, cast.bob, after=4, last_event_id=f"room:{cast.room.pk}:2").wait_open() as listener:
+    with follow(
+        house.stream[0], cast, cast.bob, after=4, last_event_id=f"room:{cast.room.pk}:2"
+    ).wait_open() as listener:
         assert listener.ids == [5]
 
 

@@ -38,7 +38,9 @@ class Command(BaseCommand):
 
 def _newcomers(room: Room, count: int) -> list[str]:
     """The first `count` of p00001, p00002 … who are not in the room."""
-    present = set(User.objects.filter(memberships__room=room, username__regex=r"^p\d{5,}$").values_list("username", flat=True))
+    present = set(
+        User.objects.filter(memberships__room=room, username__regex=r"^p\d{5,}$").values_list("username", flat=True)
+    )
     names = (f"p{number:05d}" for number in itertools.count(1))
     return list(itertools.islice((name for name in names if name not in present), count))
 
