@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ class Run:
     def __init__(self, data_dir: Path, *command: str, **settings: str) -> None:
         self.port = settings.setdefault("PORT", str(free_port()))
         self.data_dir = data_dir
-        self._log = data_dir.parent / f"said-{self.port}"
+        self._log = Path(tempfile.mkstemp(prefix="said-", dir=data_dir.parent)[1])
         environ = {name: value for name, value in os.environ.items() if name not in OURS}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -78,11 +78,6 @@ def test_a_port_somebody_else_has(start: Start) -> None:
         assert "PORT" in _refusal(start, PORT=str(taken.getsockname()[1]))
 
 
-def test_a_data_dir_another_run_has(start: Start) -> None:
-    start().until_greeted()
-    assert "another bin/run" in _refusal(start)
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -105,8 +100,9 @@ def test_a_setting_that_cannot_be_used(start: Start, name: str, value: str) -> N
     assert "s3cret" not in said
 
 
-def test_a_database_that_does_not_exist(start: Start, tmp_path: Path) -> None:
+def test_a_data_dir_another_run_has_and_a_database_that_does_not_exist(start: Start, tmp_path: Path) -> None:
     run = start().until_greeted()
+    assert "another bin/run" in _refusal(start)
     url = f"postgresql://madang@/no_such?host={run.data_dir / 'run'}"
     assert 'database "no_such" does not exist' in _refusal(start, DATA_DIR=str(tmp_path / "other"), DATABASE_URL=url)
 
