@@ -33,23 +33,18 @@ def test_start_stop_and_start_again_with_all_data(start: Start, tmp_path: Path) 
     assert second.stop(signal.SIGINT, signal.SIGINT, signal.SIGTERM) == 0
 
 
-def test_what_dies_comes_back_and_a_neighbour_does_not_notice(start: Start, tmp_path: Path) -> None:
-    run = start().until_greeted()
-    neighbour = start(data_dir=tmp_path / "neighbour").until_greeted()
-    bystanders = neighbour.family()
-    for word in ("redis-server", "postgres", "project.serve"):
-        victim = run.child(word)
-        assert victim is not None
-        victim.kill()
-        eventually(lambda word=word, old=victim: run.child(word) not in {None, old}, 5)
-        eventually(lambda: _is_ready(run), 5)
-    assert run.said.count("has ended; starting it again.") == 3
-    assert neighbour.stop(signal.SIGTERM) == 0
-    assert len(bystanders) > 3
-    assert _is_ready(run)
+@pytest.mark.parametrize("word", ["redis-server", "postgres", "project.serve"])
+def test_what_dies_comes_back(running: Run, word: str) -> None:
+    victim = running.child(word)
+    assert victim is not None
+    victim.kill()
+    eventually(lambda: running.child(word) not in {None, victim}, 5)
+    eventually(lambda: _is_ready(running), 5)
+    assert "has ended; starting it again." in running.said
 
 
-def test_a_killed_run_frees_the_port_and_the_next_takes_over_its_engines(start: Start) -> None:
+def test_a_neighbour_comes_and_goes_and_is_killed(running: Run, start: Start) -> None:
+    """What a killed run leaves does not keep the port, and the next run takes over its engines."""
     killed = start().until_greeted()
     postgres, server = killed.child("postgres"), killed.child("project.serve")
     assert postgres is not None
@@ -62,6 +57,7 @@ def test_a_killed_run_frees_the_port_and_the_next_takes_over_its_engines(start: 
     assert postgres.is_running()
     assert following.stop(signal.SIGTERM) == 0
     assert_gone(family, killed.data_dir)
+    assert _is_ready(running)
 
 
 @pytest.mark.parametrize("moment", ["lock/run", "postgres.new/PG_VERSION", "postgres/postmaster.pid", "run/redis.sock"])
@@ -100,11 +96,13 @@ def test_a_setting_that_cannot_be_used(start: Start, name: str, value: str) -> N
     assert "s3cret" not in said
 
 
-def test_a_data_dir_another_run_has_and_a_database_that_does_not_exist(start: Start, tmp_path: Path) -> None:
-    run = start().until_greeted()
-    assert "another bin/run" in _refusal(start)
-    url = f"postgresql://madang@/no_such?host={run.data_dir / 'run'}"
-    assert 'database "no_such" does not exist' in _refusal(start, DATA_DIR=str(tmp_path / "other"), DATABASE_URL=url)
+def test_a_data_dir_another_run_has(running: Run, start: Start) -> None:
+    assert "another bin/run" in _refusal(start, DATA_DIR=str(running.data_dir))
+
+
+def test_a_database_that_does_not_exist(running: Run, start: Start) -> None:
+    url = f"postgresql://madang@/no_such?host={running.data_dir / 'run'}"
+    assert 'database "no_such" does not exist' in _refusal(start, DATABASE_URL=url)
 
 
 def _refusal(start: Start, **settings: str) -> str:
