@@ -112,7 +112,7 @@ def start(command: Sequence[str], *, log: Path, cwd: Path, configuration: bytes 
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
             start_new_session=True,
         )
-    assert child.stdin is not None  # noqa: S101 (for the type checker)
+    assert child.stdin is not None
     try:
         child.stdin.write(configuration)
         child.stdin.close()

@@ -1,5 +1,6 @@
 """The fan-out: the operator's own Redis, or one started inside DATA_DIR that keeps nothing on disk."""
 
+import contextlib
 import re
 import shutil
 import signal
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import redis
 
 from project.engines import sockets
@@ -18,10 +20,8 @@ from project.engines.process import Pause, start
 from project.environment import Environment, WrongSetting, without_password
 
 OLDEST = (6, 2)
-# Read from standard input, in the folder of the socket: so no path needs Redis' quoting.
 _CONFIGURATION = b"""
 port 0
-unixsocket redis.sock
 unixsocketperm 700
 save ""
 appendonly no
@@ -70,7 +70,8 @@ class Redis:
         account = engines_account(self.data_dir)
         place = sockets.make(self.data_dir, account)
         program = _program()
-        command = [*switch_to(account, program, place), str(program), "-"]
+        self._end_strays(program)
+        command = [*switch_to(account, program, place), str(program), "-", "--unixsocket", str(self.socket)]
         return start(command, log=self.log, cwd=place, configuration=_CONFIGURATION)
 
     def ready(self) -> bool:
@@ -80,6 +81,16 @@ class Redis:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def _end_strays(self, program: Path) -> None:
+        """End one that a killed process was just starting: it would lose its socket to the next and live on unseen.
+
+        Postgres has a lock file for that, Redis has nothing.
+        """
+        for each in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if each.name() == program.name and str(self.socket) in " ".join(each.cmdline()):
+                    each.kill()
 
 
 def _version(client: "redis.Redis") -> tuple[int, ...]:

@@ -108,6 +108,15 @@ def test_a_lock_file_whose_pid_another_program_got(here: Environment) -> None:
         other.wait()
 
 
+def test_a_redis_that_cannot_be_reached_any_more_is_replaced(here: Environment) -> None:
+    with engines.borrowed(here):
+        stray = _pids(here)[1]
+        assert stray is not None
+        Redis(here.data_dir).socket.unlink()
+        assert process.ensure(Redis(here.data_dir), time.sleep) != stray
+    assert_gone([], here.data_dir)
+
+
 def test_redis_runs_no_scripts_and_keeps_nothing(here: Environment) -> None:
     with engines.borrowed(here), redis.Redis.from_url(engines.redis.url(here)) as client:
         with pytest.raises(redis.exceptions.NoPermissionError):

@@ -54,7 +54,7 @@ def stored(run: Run, path: str, session: str) -> set[str]:
     after = 0
     while html := run.get(f"{path}messages/?after={after}&limit=200", sessionid=session).raise_for_status().text:
         texts.update(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}(?=<)", html))
-        after = max(map(int, re.findall(r'data-seq="(\d+)"', html)))
+        after = max(map(int, re.findall(r'<article [^>]*data-seq="(\d+)"', html)))
     return texts
 
 

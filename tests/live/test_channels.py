@@ -46,13 +46,13 @@ def test_the_storage_reads_the_messages(cast: Cast) -> None:
     first, _ = (
         post_message(room=cast.room, sender=cast.alice, client_mid=uuid.uuid4(), text=text).message for text in "ab"
     )
-    edit_message(message=first, editor=cast.alice, text="changed")
+    edit_message(message=first, editor=cast.alice, text="said anew")
     events = storage.get_events(channel, 0)
     assert [(event.channel, event.type, event.id) for event in events] == [(channel, "", 2), (channel, "", 3)]
     assert [event.id for event in storage.get_events(channel, 0, limit=1)] == [2]
     delete_message(message=first, deleter=cast.alice)
     assert storage.get_current_id(channel) == 4
-    assert "changed" not in storage.get_events(channel, 2)[0].data
+    assert "said anew" not in storage.get_events(channel, 2)[0].data
 
 
 @pytest.mark.parametrize(

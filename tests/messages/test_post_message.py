@@ -129,7 +129,7 @@ def test_text_is_kept_as_typed_with_one_kind_of_line_end(cast: Cast, text: str) 
 def test_markup_is_text(cast: Cast) -> None:
     response = Browser(cast.alice).post(url(cast.room), body('<script>alert(1)</script> <b hx-get="/">'))
     assert "<script" not in response.text
-    assert "<b " not in response.text
+    assert "<b hx-get" not in response.text
 
 
 def test_olive_finds_no_room(cast: Cast) -> None:

@@ -25,7 +25,7 @@ def talk(cast: Cast) -> Cast:
 
 
 def seqs(html: str) -> list[int]:
-    return [int(seq) for seq in re.findall(r'data-seq="(\d+)"', html)]
+    return [int(seq) for seq in re.findall(r'<article [^>]*data-seq="(\d+)"', html)]
 
 
 @pytest.mark.parametrize(
