@@ -2,7 +2,7 @@ import uuid
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 from django_eventstream.utils import get_channelmanager
 
 from chat.accounts.access import person
@@ -11,7 +11,7 @@ from chat.rooms.access import enter
 
 
 @never_cache
-@require_safe
+@require_GET
 def open_stream(request: HttpRequest, room_id: uuid.UUID | None = None) -> HttpResponse:
     """The permission question of a stream. The answer is a ticket, for the process that will hold the stream."""
     user = person(request)

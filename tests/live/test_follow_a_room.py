@@ -14,7 +14,7 @@ from chat.messages.actions import delete_message, edit_message, post_message
 from chat.messages.models import Message
 from chat.rooms.actions import add_members, remove_member
 from tests.conftest import Cast
-from tests.processes import House
+from tests.processes import House, stream_process
 from tests.sse import Listener, Timeline, assert_replay_equals_reload
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -205,3 +205,15 @@ def test_outsiders_and_strangers(house: House, cast: Cast, kind: str) -> None:
         stranger = httpx.get(f"{address}{path}", follow_redirects=False)
         assert stranger.status_code == 401
         assert "location" not in stranger.headers
+
+
+def test_a_process_that_is_stopped_sends_its_listeners_away(house: House, cast: Cast) -> None:
+    with stream_process() as address:
+        listeners = [follow(address, cast, cast.bob).wait_open() for _ in range(5)]
+    for listener in listeners:
+        last = listener.wait(lambda heard: heard.ended).frames[-1]
+        assert (last.event, last.facts["reason"]) == ("closed", "drain")
+        assert 0 < last.facts["retry_ms"] <= 30_000
+    post(cast, cast.alice)
+    with follow(house.stream[0], cast, cast.bob, after=0).wait_open() as listener:
+        assert listener.ids == [1]

@@ -4,11 +4,12 @@ export function start(root, {signal} = {}) {
   const form = root.getElementById("composer");
   const {text: box, client_mid: mid} = form.elements;
   const problem = problemLine(form);
+  let back = ""; // what came back and was neither sent nor changed since
   const on = (name, react) => form.addEventListener(name, react, {signal});
 
   on("htmx:config:request", (event) => {
     if (box.value.trim() === "") event.preventDefault();
-    else clear(box, mid);
+    else clear();
   });
   on("htmx:before:request", () => problem.clear());
   on("htmx:finally:request", ({detail: {ctx}}) => {
@@ -17,20 +18,33 @@ export function start(root, {signal} = {}) {
       if (latest) location.assign(latest.href);
       else form.dispatchEvent(new Event("madang:sent", {bubbles: true}));
     } else {
-      giveBack(ctx.request.body, form);
+      giveBack(ctx.request.body);
       explain(ctx, problem, form.dataset);
     }
   });
   // A client_mid stands for one text: another text, also one a browser brought back with the page, gets another.
   on("input", ({isTrusted}) => { if (isTrusted) mid.value = newUUID(); });
   addEventListener("pageshow", () => { mid.value = newUUID(); }, {signal});
+
+  function clear() {
+    box.value = back = "";
+    mid.value = newUUID();
+  }
+
+  /** In the order of sending, before what was typed since; with its own client_mid if it is alone. */
+  function giveBack(sent) {
+    const isBack = back !== "" && box.value.startsWith(back);
+    const typed = isBack ? box.value.slice(back.length).replace(/^\n/, "") : box.value;
+    mid.value = box.value === "" ? sent.get("client_mid") : newUUID();
+    back = lines(isBack ? back : "", sent.get("text"));
+    box.value = lines(back, typed);
+    box.dispatchEvent(new Event("input", {bubbles: true}));
+  }
+
   keepDraft(box, `draft ${form.dataset.sender} ${form.getAttribute("action")}`, signal);
 }
 
-function clear(box, mid) {
-  box.value = "";
-  mid.value = newUUID();
-}
+const lines = (...texts) => texts.filter(Boolean).join("\n");
 
 /** Also outside secure contexts, where crypto.randomUUID is missing (RFC 9562, version 4). */
 function newUUID() {
@@ -39,14 +53,6 @@ function newUUID() {
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
-
-/** Before what was typed since; with its own client_mid only if nothing was, for then it is still the same message. */
-function giveBack(sent, form) {
-  const {text: box, client_mid: mid} = form.elements;
-  if (box.value === "") mid.value = sent.get("client_mid");
-  box.value = [sent.get("text"), box.value].filter(Boolean).join("\n");
-  box.dispatchEvent(new Event("input", {bubbles: true}));
 }
 
 /** The answer was lost, but the message has come by the stream. */

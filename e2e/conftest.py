@@ -1,0 +1,74 @@
+"""Real browsers against a real `bin/run`, or against MADANG_URL."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from e2e.house import House, house
+from e2e.people import Person
+
+expect.set_options(timeout=10_000)
+
+SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
+QUIET = [
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    executable = os.environ.get("MADANG_CHROMIUM") or (str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else None)
+    args = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
+    return browser_type_launch_args | {"args": args} | ({"executable_path": executable} if executable else {})
+
+
+@pytest.fixture(scope="session")
+def madang() -> Iterator[House]:
+    with tempfile.TemporaryDirectory(prefix="madang-e2e-") as folder, house(Path(folder)) as running:
+        yield running
+
+
+@pytest.fixture
+def room(madang: House) -> str:
+    """An empty room of alice, bob and jiyoung for one story alone."""
+    return madang.rooms.pop()
+
+
+Enter = Callable[..., Person]
+
+
+@pytest.fixture
+def enter(browser: Browser, madang: House) -> Iterator[Enter]:
+    """`enter("alice", room, …)`: alice, signed in, in a browser of her own. No script of the page may fail."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def _enter(username: str, room: str = "", **options: Any) -> Person:
+        defaults: dict[str, Any] = {
+            "locale": "ko-KR",
+            "timezone_id": "Asia/Seoul",
+            "viewport": {"width": 1280, "height": 900},
+        }
+        context = browser.new_context(**defaults | options)
+        contexts.append(context)
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        context.on("console", lambda message: errors.append(message.text) if _is_violation(message.text) else None)
+        return Person(context, madang.url, username, room)
+
+    yield _enter
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def _is_violation(text: str) -> bool:
+    return "Content Security Policy" in text or "Content-Security-Policy" in text
