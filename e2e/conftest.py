@@ -43,6 +43,12 @@ def room(madang: House) -> str:
     return madang.rooms.pop()
 
 
+@pytest.fixture
+def long_room(madang: House) -> str:
+    """The same with 120 messages, "Line 1" to "Line 120", four by each of them in turn."""
+    return madang.long_rooms.pop()
+
+
 Enter = Callable[..., Person]
 
 

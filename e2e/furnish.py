@@ -18,8 +18,9 @@ def room(name):
     return create_room(owner=alice, name=name, people=[bob, jiyoung])
 
 
-long_room = room("긴 이야기")
-post_many(room=long_room, posts=[((alice, bob, jiyoung)[n // 4 % 3], f"Line {n}") for n in range(1, 121)])
+long_rooms = [room(f"긴 이야기 {n}") for n in range(int(os.environ["ROOMS"]) // 4)]
+for each in long_rooms:
+    post_many(room=each, posts=[((alice, bob, jiyoung)[n // 4 % 3], f"Line {n}") for n in range(1, 121)])
 
 old_room = room("옛날이야기")
 noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
@@ -38,6 +39,11 @@ for seq, (_, after, _) in enumerate(talk, 1):
 rooms = [str(room(f"이야기 {n}").pk) for n in range(int(os.environ["ROOMS"]))]
 print(
     json.dumps(
-        {"rooms": rooms, "long_room": str(long_room.pk), "old_room": str(old_room.pk), "empty": str(room("빈 방").pk)}
+        {
+            "rooms": rooms,
+            "long_rooms": [str(each.pk) for each in long_rooms],
+            "old_room": str(old_room.pk),
+            "empty": str(room("빈 방").pk),
+        }
     )
 )

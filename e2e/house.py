@@ -4,12 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from tests.processes import eventually, free_port
 
@@ -23,8 +23,8 @@ class House:
     url: str
     rooms: list[str]
     """Empty ones: alice's, with bob and jiyoung."""
-    long_room: str
-    """With 120 messages."""
+    long_rooms: list[str]
+    """The same with 120 messages."""
     old_room: str
     """Talked in since the day before yesterday (UTC)."""
     empty: str
@@ -55,9 +55,8 @@ def house(folder: Path) -> Iterator[House]:
 def _answers(url: str, run: "subprocess.Popen[bytes]") -> bool:
     assert run.poll() is None, "bin/run ended before it answered"
     try:
-        with urllib.request.urlopen(f"{url}/health/", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
+        return httpx.get(f"{url}/health/", timeout=5).status_code == 200
+    except httpx.TransportError:
         return False
 
 

@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Route, expect
 
 PASSWORD = "madang"
 
@@ -57,7 +57,7 @@ class Person:
     def post(self, text: str, room: str = "") -> APIResponse:
         """As another program would: without the page, again and again until the limit lets it through."""
         data = {"text": text, "client_mid": str(uuid.uuid4())}
-        while (answer := self.send(f"messages/", data, room)).status == 429:
+        while (answer := self.send("messages/", data, room)).status == 429:
             pass
         assert answer.status == 201, answer.text()
         return answer
@@ -77,6 +77,17 @@ class Person:
     def cut_stream(self) -> None:
         """Ends the open stream from below, as a lost connection does."""
         self.page.evaluate("document.getElementById('live')._htmx.sse.reader.cancel()")
+
+
+def hold(page: Page, pattern: str) -> list[Route]:
+    """The next such request waits in the list that this returns, until the story lets it go."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, keep, times=1)
+    return held
 
 
 SHOWN = """timeline => [...timeline.cloneNode(true).children].map((node) => {

@@ -3,10 +3,10 @@
 import re
 import uuid
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from e2e.conftest import Enter
-from e2e.people import assert_replay_equals_reload, shown
+from e2e.people import assert_replay_equals_reload, hold, shown
 
 
 def test_they_see_each_others_messages_at_once_and_in_order(enter: Enter, room: str) -> None:
@@ -68,17 +68,14 @@ def test_a_change_and_a_deletion_reach_the_other(enter: Enter, room: str) -> Non
 
 def test_what_is_posted_before_the_stream_opens_is_neither_lost_nor_doubled(enter: Enter, room: str) -> None:
     alice, bob, jiyoung = enter("alice"), enter("bob", room), enter("jiyoung", room)
-    held: list[Route] = []
-    alice.page.route("**/stream/**", held.append)
+    held = hold(alice.page, "**/stream/**")
     with alice.page.expect_request("**/stream/**"):
         alice.open(room)
     expect(alice.messages).to_have_count(0)
     said = [f"{n}" for n in range(50)]
     for n, text in enumerate(said):
         (bob, jiyoung)[n % 2].post(text)
-    alice.page.unroute("**/stream/**")
-    for route in held:
-        route.continue_()
+    held[0].continue_()
     expect(alice.texts).to_have_text(said)
     assert_replay_equals_reload(alice.page)
 

@@ -3,7 +3,6 @@
 from playwright.sync_api import expect
 
 from e2e.conftest import Enter
-from e2e.house import House
 
 
 def test_sign_in_read_post_and_sign_out(enter: Enter, room: str) -> None:
@@ -35,8 +34,8 @@ def test_a_refused_post_keeps_its_text(enter: Enter, room: str) -> None:
     expect(alice.texts).to_have_text(["짧게"])
 
 
-def test_earlier_messages_are_a_link(enter: Enter, madang: House) -> None:
-    alice = enter("alice", madang.long_room, java_script_enabled=False)
+def test_earlier_messages_are_a_link(enter: Enter, long_room: str) -> None:
+    alice = enter("alice", long_room, java_script_enabled=False)
     expect(alice.texts.last).to_be_in_viewport()
     oldest = int(alice.messages.first.get_attribute("data-seq") or 0)
     alice.page.get_by_role("link", name="이전 메시지").click()

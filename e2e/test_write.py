@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from e2e.conftest import Enter
-from e2e.people import Person
+from e2e.people import Person, hold
 
 
 def compose(page: Page, *steps: str, whole: str, enter: bool) -> None:
@@ -133,8 +133,7 @@ def test_what_could_not_be_sent_comes_back_before_what_was_typed_since(enter: En
     assert mid.findall(first.value.post_data or "") == mid.findall(again.value.post_data or "") != []
     expect(alice.texts).to_have_text(["못 갔어요"])
 
-    held = []
-    alice.page.route("**/messages/", held.append, times=1)
+    held = hold(alice.page, "**/messages/")
     with alice.page.expect_request("**/messages/"):
         alice.write("먼저")
     alice.page.keyboard.type("나중")

@@ -29,25 +29,18 @@ class Environment:
     database_url: str | None
     redis_url: str | None
     production: bool
-    allowed_hosts: list[str]  # names under which browsers may call it; "*" is any
-    https: bool  # browsers reach it through a proxy that speaks HTTPS
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Environment:
     """Read the settings. An empty variable counts as not given. Raises WrongSetting."""
     given = {name: value for name, value in environ.items() if value}
-    production = _chosen("MADANG_ENV", given.get("MADANG_ENV", "development"), no="development", yes="production")
-    host = given.get("HOST", "127.0.0.1")
-    known_hosts = f"{host},localhost,127.0.0.1,[::1]" if production else "*"
     return Environment(
-        host=host,
+        host=given.get("HOST", "127.0.0.1"),
         port=_port(given.get("PORT", "8000")),
         data_dir=(ROOT / given.get("DATA_DIR", ".data")).resolve(),
         database_url=_database_url(given.get("DATABASE_URL")),
         redis_url=_redis_url(given.get("REDIS_URL")),
-        production=production,
-        allowed_hosts=[name.strip() for name in given.get("ALLOWED_HOSTS", known_hosts).split(",")],
-        https=_chosen("HTTPS", given.get("HTTPS", "on" if production else "off"), no="off", yes="on"),
+        production=_is_production(given.get("MADANG_ENV", "development")),
     )
 
 
@@ -117,10 +110,10 @@ def _redis_url(given: str | None) -> str | None:
     return given
 
 
-def _chosen(name: str, given: str, *, no: str, yes: str) -> bool:
-    if given not in {no, yes}:
-        raise WrongSetting(f"{name} {given!r} must be {no} or {yes}.")
-    return given == yes
+def _is_production(given: str) -> bool:
+    if given not in {"development", "production"}:
+        raise WrongSetting(f"MADANG_ENV {given!r} must be development or production.")
+    return given == "production"
 
 
 def _write_once(path: Path, text: str) -> None:

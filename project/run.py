@@ -36,6 +36,7 @@ def main() -> int:
 def _run(here: Environment, stop: Stop) -> None:
     _raise_file_limit()
     environment.make_data_dir(here)
+    environment.secret_key(here)
     with _alone(here), listener.bind(here.host, here.port, stop.pause) as listening:
         _check_urls(here)
         share = engines.Share(here, stop.pause)

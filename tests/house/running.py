@@ -13,7 +13,7 @@ import psutil
 from project.environment import ROOT
 from tests.processes import eventually, free_port
 
-OURS = ("HOST", "PORT", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "MADANG_ENV", "DJANGO_SETTINGS_MODULE")
+OURS = ("HOST", "PORT", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "MADANG_ENV", "DJANGO_SETTINGS_MODULE", "SECRET_KEY")
 DIRECT = (sys.executable, "-m", "project.run")
 
 

@@ -88,6 +88,7 @@ def test_a_port_somebody_else_has(start: Start) -> None:
         ("REDIS_URL", "http://:s3cret@localhost"),
         ("REDIS_URL", "redis://:s3cret@127.0.0.1:1/0"),
         ("MADANG_ENV", "staging"),
+        ("MADANG_ENV", "production"),  # without SECRET_KEY
     ],
 )
 def test_a_setting_that_cannot_be_used(start: Start, name: str, value: str) -> None:

@@ -30,11 +30,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         people = {name: create_person(username=name, name=full, password=PASSWORD) for name, full in CAST.items()}
-        for name, talk in ROOMS.items():
-            room = _room(name, people)
-            for number, (sender, text) in enumerate(talk):
+        rooms = [_room(name, people) for name in ROOMS]
+        for room in reversed(rooms):  # the first room is the latest, which is where people land
+            for number, (sender, text) in enumerate(ROOMS[room.name]):
                 mid = uuid.uuid5(room.pk, f"seed {number}")
                 post_message(room=room, sender=people[sender], client_mid=mid, text=text)
+        for room in rooms:
             self.stdout.write(f"{room.pk} {room.name}")
 
 

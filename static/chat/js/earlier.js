@@ -15,7 +15,7 @@ export function start(root, {signal} = {}) {
 
 /** Points the link at what lies before this page of messages. */
 function point(link, page) {
-  const messages = page?.querySelectorAll(":scope > .message") ?? [];
+  const messages = page?.children ?? [];
   link.hidden = messages.length < Number(link.dataset.page);
   if (link.hidden) return;
   const {seq} = messages[0].dataset;

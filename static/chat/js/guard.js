@@ -33,9 +33,9 @@ function admit(fragment, {first, last}) {
 
 /** A fresh page may have been read before changes that are shown already. */
 function keepNewer(timeline, fragment) {
-  const fresh = new Map([...fragment.querySelectorAll(":scope > .message")].map((message) => [message.id, message]));
+  const fresh = new Map([...fragment.children].map((message) => [message.id, message]));
   const last = Math.max(0, ...[...fresh.values()].map((message) => Number(message.dataset.seq)));
-  for (const shown of timeline.querySelectorAll(":scope > .message")) {
+  for (const shown of [...timeline.children].filter((each) => each.matches(".message"))) {
     const message = fresh.get(shown.id);
     if (message && isNewer(shown, message)) message.replaceWith(shown.cloneNode(true));
     if (!message && Number(shown.dataset.seq) > last) fragment.append(shown.cloneNode(true));
