@@ -82,6 +82,7 @@ class Hub:
         self.bus = Bus(url, self._receive, self._gap)
         self._source = source
         self._topics: dict[str, Topic] = {}
+        self._heard: dict[Listener, list[Topic]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -98,7 +99,7 @@ class Hub:
 
     def drain(self) -> None:
         """Sends everyone away, each to come back after a time of their own."""
-        for listener in {listener for topic in self._topics.values() for listener in topic.listeners}:
+        for listener in tuple(self._heard):
             pause = random.randint(100, DRAIN_MS)  # noqa: S311  # spreads the return, hides nothing
             listener.end(self.wire.closed("drain", retry_ms=pause))
 
@@ -119,7 +120,7 @@ class Hub:
             if topic.head is None:
                 await self._heal(topic)
             await self._replay(listener, topic, after)
-            topic.listeners.add(listener)
+            self._add(listener, topic)
         finally:
             topic.joining -= 1
             self._close_if_idle(topic)
@@ -127,12 +128,16 @@ class Hub:
 
     def hear(self, listener: Listener, name: str) -> None:
         """Signals of a topic, without its log."""
-        self._open(name).listeners.add(listener)
+        self._add(listener, self._open(name))
 
     def leave(self, listener: Listener) -> None:
-        for topic in [topic for topic in self._topics.values() if listener in topic.listeners]:
+        for topic in self._heard.pop(listener, ()):
             topic.listeners.discard(listener)
             self._close_if_idle(topic)
+
+    def _add(self, listener: Listener, topic: Topic) -> None:
+        topic.listeners.add(listener)
+        self._heard.setdefault(listener, []).append(topic)
 
     async def _replay(self, listener: Listener, topic: Topic, after: int | None) -> None:
         head = topic.head or 0
