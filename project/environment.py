@@ -60,6 +60,19 @@ def secret_key(here: Environment, environ: Mapping[str, str] = os.environ) -> st
     return kept.read_text()
 
 
+def allowed_hosts(here: Environment, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The names that people may call this installation by: ALLOWED_HOSTS and this machine's own, in development all.
+
+    Raises WrongSetting.
+    """
+    if not here.production:
+        return ["*"]
+    given = environ.get("ALLOWED_HOSTS", "").split()
+    if not given:
+        raise WrongSetting("ALLOWED_HOSTS is not set; MADANG_ENV=production needs the host names that people use.")
+    return ["localhost", "127.0.0.1", "[::1]", *given]
+
+
 def make_data_dir(here: Environment) -> None:
     """Make DATA_DIR where it is missing. Raises WrongSetting if it cannot be made or written to."""
     try:

@@ -37,6 +37,7 @@ def _run(here: Environment, stop: Stop) -> None:
     _raise_file_limit()
     environment.make_data_dir(here)
     environment.secret_key(here)
+    environment.allowed_hosts(here)
     with _alone(here), listener.bind(here.host, here.port, stop.pause) as listening:
         _check_urls(here)
         share = engines.Share(here, stop.pause)

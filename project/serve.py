@@ -55,8 +55,13 @@ def main() -> None:
 
 async def _serve(server: Server, listener: socket.socket, lifeline: int | None) -> None:
     if lifeline is not None:
-        asyncio.get_running_loop().add_reader(lifeline, os.kill, os.getpid(), signal.SIGTERM)
+        asyncio.get_running_loop().add_reader(lifeline, _follow_parent, lifeline)
     await server.serve(sockets=[listener])
+
+
+def _follow_parent(lifeline: int) -> None:
+    asyncio.get_running_loop().remove_reader(lifeline)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _listener(options: argparse.Namespace) -> socket.socket:

@@ -6,11 +6,10 @@ from project import engines, environment
 
 HERE = environment.read()
 ROOT = environment.ROOT
-PRODUCTION = HERE.production
 
 SECRET_KEY = environment.secret_key(HERE)
 DEBUG = False
-ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "" if PRODUCTION else "*").split()
+ALLOWED_HOSTS = environment.allowed_hosts(HERE)
 HTTPS = os.environ.get("HTTPS") == "on"
 """Browsers reach Madang through a proxy that speaks https and sends X-Forwarded-Proto."""
 
@@ -53,15 +52,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
-        **engines.postgres.django_settings(HERE),
-    }
-}
-DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 8}
+DATABASES = {"default": engines.postgres.django_settings(HERE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = engines.redis.url(HERE)
 CACHES = {

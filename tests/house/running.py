@@ -70,8 +70,9 @@ class Run:
 
 
 def assert_gone(family: list[psutil.Process], data_dir: Path) -> None:
+    """Within ten seconds none of the family lives, nor any process that names the folder."""
     eventually(lambda: not [each for each in family if _lives(each)], 10)
-    assert [_words(each) for each in psutil.process_iter() if str(data_dir) in _words(each)] == []
+    eventually(lambda: not [each for each in psutil.process_iter() if str(data_dir) in _words(each)], 10)
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -26,6 +26,15 @@ def test_production_makes_no_key_of_its_own() -> None:
     assert environment.secret_key(here, {"SECRET_KEY": "given"}) == "given"
 
 
+def test_production_is_called_by_names_it_was_told() -> None:
+    here = environment.read({"MADANG_ENV": "production"})
+    with pytest.raises(WrongSetting, match="ALLOWED_HOSTS"):
+        environment.allowed_hosts(here, {})
+    hosts = environment.allowed_hosts(here, {"ALLOWED_HOSTS": "chat.example.org madang.example.org"})
+    assert {"127.0.0.1", "chat.example.org", "madang.example.org"} <= set(hosts)
+    assert "*" not in hosts
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
