@@ -52,9 +52,19 @@ def long_room(madang: House) -> str:
 Enter = Callable[..., Person]
 
 
+@pytest.fixture(scope="session")
+def signed_in() -> dict[str, Any]:
+    """What the browsers of those remember who have signed in once."""
+    return {}
+
+
 @pytest.fixture
-def enter(browser: Browser, madang: House) -> Iterator[Enter]:
-    """`enter("alice", room, …)`: alice, signed in, in a browser of her own. No script of the page may fail."""
+def enter(browser: Browser, madang: House, signed_in: dict[str, Any]) -> Iterator[Enter]:
+    """`enter("alice", room, …)`: alice in a browser of her own, signed in through the form.
+
+    With script they sign in once and come back as they were; without it they sign in anew, and may sign out.
+    No script of a page may fail, and nothing may offend its policy.
+    """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -64,11 +74,19 @@ def enter(browser: Browser, madang: House) -> Iterator[Enter]:
             "timezone_id": "Asia/Seoul",
             "viewport": {"width": 1280, "height": 900},
         }
-        context = browser.new_context(**defaults | options)
+        anew = not options.get("java_script_enabled", True)
+        known = None if anew else signed_in.get(username)
+        context = browser.new_context(**defaults | options, storage_state=known)
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda message: errors.append(message.text) if _is_violation(message.text) else None)
-        return Person(context, madang.url, username, room)
+        person = Person(context, madang.url, username)
+        if not known:
+            person.sign_in()
+        if not known and not anew:
+            signed_in[username] = context.storage_state()
+        person.open(room) if room else person.page.goto(madang.url)
+        return person
 
     yield _enter
     for context in contexts:

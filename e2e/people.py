@@ -12,16 +12,13 @@ PASSWORD = "madang"
 
 
 class Person:
-    """One person signed in through the form, in a browser of their own."""
+    """One person in a browser of their own."""
 
-    def __init__(self, context: BrowserContext, url: str, username: str, room: str = "") -> None:
+    def __init__(self, context: BrowserContext, url: str, username: str) -> None:
         self.context = context
         self.url = url
         self.username = username
         self.page: Page = context.new_page()
-        self.sign_in()
-        if room:
-            self.open(room)
 
     def sign_in(self) -> None:
         self.page.goto(f"{self.url}/accounts/login/")

@@ -6,6 +6,7 @@ import uuid
 from playwright.sync_api import expect
 
 from e2e.conftest import Enter
+from e2e.house import House
 from e2e.people import assert_replay_equals_reload, hold, shown
 
 
@@ -66,15 +67,16 @@ def test_a_change_and_a_deletion_reach_the_other(enter: Enter, room: str) -> Non
     assert_replay_equals_reload(bob.page)
 
 
-def test_what_is_posted_before_the_stream_opens_is_neither_lost_nor_doubled(enter: Enter, room: str) -> None:
-    alice, bob, jiyoung = enter("alice"), enter("bob", room), enter("jiyoung", room)
+def test_what_is_posted_before_the_stream_opens_is_neither_lost_nor_doubled(
+    enter: Enter, madang: House, room: str
+) -> None:
+    alice = enter("alice")
     held = hold(alice.page, "**/stream/**")
     with alice.page.expect_request("**/stream/**"):
         alice.open(room)
     expect(alice.messages).to_have_count(0)
     said = [f"{n}" for n in range(50)]
-    for n, text in enumerate(said):
-        (bob, jiyoung)[n % 2].post(text)
+    madang.say(room, said)
     held[0].continue_()
     expect(alice.texts).to_have_text(said)
     assert_replay_equals_reload(alice.page)

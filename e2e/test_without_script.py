@@ -14,6 +14,7 @@ def test_sign_in_read_post_and_sign_out(enter: Enter, room: str) -> None:
     expect(alice.box).to_have_value("")
     expect(bob.texts).to_have_text(["자바스크립트 없이 두 줄"])
     bob.write("보여요")
+    expect(bob.messages).to_have_count(2)
     alice.page.reload()
     expect(alice.texts).to_have_text(["자바스크립트 없이 두 줄", "보여요"])
     alice.page.get_by_role("button", name="로그아웃").click()

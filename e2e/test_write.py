@@ -98,14 +98,14 @@ def test_a_text_too_long_stays_and_is_explained(enter: Enter, room: str) -> None
 
 def test_too_fast_keeps_every_text_in_order(enter: Enter, room: str) -> None:
     alice = enter("alice", room)
-    texts = [f"{n}번" for n in range(14)]
+    texts = [f"{n}번" for n in range(24)]
     send_all(alice, *texts)
     expect(alice.problem).to_contain_text("너무 빨리 보냈어요")
-    alice.page.wait_for_function("document.getElementById('composer').elements.text.value.includes('13번')")
+    alice.page.wait_for_function("document.getElementById('composer').elements.text.value.includes('23번')")
     assert alice.texts.all_text_contents() + alice.box.input_value().split("\n") == texts
     expect(alice.problem).to_be_hidden()  # after the seconds to wait
     alice.box.press("Enter")
-    expect(alice.texts.last).to_contain_text("13번")
+    expect(alice.texts.last).to_contain_text("23번")
 
 
 def test_the_seconds_to_wait_count_down(enter: Enter, room: str) -> None:

@@ -18,7 +18,7 @@ sign_out = auth.LogoutView.as_view()
 
 
 @login_not_required
-@cache_control(private=True, max_age=86400)
+@cache_control(private=True, max_age=600)
 @require_safe
 def mine_css(request: HttpRequest, user_id: int) -> HttpResponse:
     """The per-person stylesheet: how one's own messages differ. It depends on nothing but the id."""

@@ -1,3 +1,4 @@
+import uuid
 from typing import Any
 
 from django import forms
@@ -42,3 +43,8 @@ class PostForm(TextForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", "composer-%s")
         super().__init__(*args, **kwargs)
+
+    def renew_client_mid(self) -> None:
+        """So that the form, shown again, can be sent."""
+        self.data = self.data.copy()
+        self.data["client_mid"] = str(uuid.uuid4())

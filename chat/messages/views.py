@@ -5,6 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chat.accounts.access import person
@@ -32,6 +33,7 @@ def list_rooms(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/rooms/list.html", {"rooms": room_list(person(request))})
 
 
+@never_cache  # a page brought back by the browser would post with a client_mid that is used up
 @require_safe
 def show_room(request: HttpRequest, room_id: uuid.UUID, seq: int | None = None) -> HttpResponse:
     """The newest messages, those around one, or those before `?before=`."""
@@ -110,6 +112,8 @@ def _answer(request: HttpRequest, message: Message) -> HttpResponse:
 
 def _refuse(request: HttpRequest, room: Room, form: PostForm, status: int, wait: int | None = None) -> HttpResponse:
     if _wants_page(request):
+        if "client_mid" in form.errors:
+            form.renew_client_mid()
         response = _room_page(request, room, composer=form, retry_after=wait, status=status)
     else:
         problem = form.problems if wait is None else str(_("Too fast. Try again in a moment."))

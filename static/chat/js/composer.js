@@ -11,7 +11,11 @@ export function start(root, {signal} = {}) {
     if (box.value.trim() === "") event.preventDefault();
     else clear();
   });
-  on("htmx:before:request", () => problem.clear());
+  on("htmx:before:request", (event) => {
+    event.detail.ctx.waitsForOlder = back !== ""; // what was sent after a text that came back comes back too
+    if (back === "") problem.clear();
+    else event.preventDefault();
+  });
   on("htmx:finally:request", ({detail: {ctx}}) => {
     if (ctx.response?.status < 400 || isShown(ctx.request.body, form)) {
       const latest = root.querySelector(".latest");
@@ -19,7 +23,7 @@ export function start(root, {signal} = {}) {
       else form.dispatchEvent(new Event("madang:sent", {bubbles: true}));
     } else {
       giveBack(ctx.request.body);
-      explain(ctx, problem, form.dataset);
+      if (!ctx.waitsForOlder) explain(ctx, problem, form.dataset);
     }
   });
   // A client_mid stands for one text: another text, also one a browser brought back with the page, gets another.

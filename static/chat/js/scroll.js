@@ -6,7 +6,7 @@ const NEAR_END = 100;
 export function start(root, {signal} = {}) {
   const scroller = root.querySelector(".scroll");
   const timeline = root.getElementById("timeline");
-  let kept = null; // the first message in view and its place, or null at the end
+  let kept = null; // the first message in view and its place, null at the end
 
   function keep() {
     kept = scroller.scrollTop > -NEAR_END ? null : firstInView(scroller, timeline);
@@ -32,7 +32,8 @@ export function start(root, {signal} = {}) {
   signal?.addEventListener("abort", () => observer.disconnect());
 }
 
-const place = (scroller, message) => message.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+/** Where a message ends: its head may go when others come before it. */
+const place = (scroller, message) => message.getBoundingClientRect().bottom - scroller.getBoundingClientRect().top;
 
 function firstInView(scroller, timeline) {
   const messages = timeline.querySelectorAll(":scope > .message");
@@ -40,8 +41,7 @@ function firstInView(scroller, timeline) {
   let high = messages.length - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const below = place(scroller, messages[middle]) + messages[middle].offsetHeight > 0;
-    [low, high] = below ? [low, middle] : [middle + 1, high];
+    [low, high] = place(scroller, messages[middle]) > 0 ? [low, middle] : [middle + 1, high];
   }
   return messages.length ? {id: messages[low].id, place: place(scroller, messages[low])} : null;
 }
