@@ -46,5 +46,4 @@ class PostForm(TextForm):
 
     def renew_client_mid(self) -> None:
         """So that the form, shown again, can be sent."""
-        self.data = self.data.copy()
-        self.data["client_mid"] = str(uuid.uuid4())
+        self.data = {"text": self.data.get("text", ""), "client_mid": str(uuid.uuid4())}
