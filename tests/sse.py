@@ -30,13 +30,13 @@ class Frame:
 class Listener:
     """Follows a stream in a thread of its own until it is closed or cut off."""
 
-    def __init__(self, url: str, person: User, last_event_id: object = None) -> None:
+    def __init__(self, url: str, person: User, last_event_id: object = None, session: str = "") -> None:
         self.frames: list[Frame] = []
         self.ended = False
         self._news = threading.Condition()
         address = urlsplit(url)
         self._connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
-        headers = {"Cookie": f"sessionid={open_session(person=person)}"}
+        headers = {"Cookie": f"sessionid={session or open_session(person=person)}"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = str(last_event_id)
         self._connection.request("GET", f"{address.path}?{address.query}", headers=headers)

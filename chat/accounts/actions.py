@@ -1,12 +1,19 @@
 """What happens to accounts."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import transaction
 
 from chat.accounts.models import User
+from chat.stream.announce import News, announce
+from chat.stream.bus import CONTROL
+
+ASK_AGAIN = "ask-again"
 
 
 def create_person(*, username: str, name: str, password: str | None = None) -> User:
@@ -24,6 +31,18 @@ def create_people(*, names: Iterable[str]) -> list[User]:
     people = [User(username=name, name=name, password="!") for name in names]  # noqa: S106  # "!" matches no password
     User.objects.bulk_create(people, ignore_conflicts=True, batch_size=5000)
     return list(User.objects.filter(username__in=names).order_by("username"))
+
+
+def ask_again(*, person: User) -> None:
+    """Has every process ask, once this is committed, whether the person's open streams may stay open."""
+    announce(News(CONTROL, partial(str, person.pk), event=ASK_AGAIN))
+
+
+@transaction.atomic
+def end_session(*, person: User, session_key: str) -> None:
+    """Signs out one browser and ends its streams. Does nothing when the session has ended already."""
+    Session.objects.filter(session_key=session_key).delete()
+    ask_again(person=person)
 
 
 def open_session(*, person: User) -> str:

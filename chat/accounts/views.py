@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -6,6 +8,9 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from chat.accounts import actions
+from chat.accounts.access import person
+
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(auth.LoginView):
@@ -13,8 +18,14 @@ class SignIn(auth.LoginView):
     redirect_authenticated_user = True
 
 
+class SignOut(auth.LogoutView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        actions.end_session(person=person(request), session_key=request.session.session_key or "")
+        return super().post(request, *args, **kwargs)
+
+
 sign_in = SignIn.as_view()
-sign_out = auth.LogoutView.as_view()
+sign_out = SignOut.as_view()
 
 
 @login_not_required

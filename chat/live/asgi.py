@@ -1,19 +1,22 @@
 """One process for pages and streams: Django answers every request, and the streams it permits are held here."""
 
+import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
-from django_eventstream.utils import get_channelmanager, sse_encode_event
+from django_eventstream.utils import sse_encode_event
 
-from chat.accounts.models import User
+from chat.accounts.actions import ASK_AGAIN
 from chat.live.channels import ROOM
+from chat.live.seats import Seat, Seats
 from chat.live.source import Postgres
 from chat.live.ticket import CONTENT_TYPE, Ticket
 from chat.stream.hub import Hub
-from chat.stream.serve import ASGIMessage, Receive, Scope, Send, Subscription, serve
+from chat.stream.serve import ASGIMessage, Receive, Scope, Send, Stream, Subscription, serve
 from chat.stream.wire import Wire
 
 WSGIApp = Callable[..., Any]
@@ -29,13 +32,16 @@ class Madang:
 
     async def start(self) -> None:
         self._source = Postgres()
-        self.hub = Hub(settings.REDIS_URL, self._source, Wire(sse_encode_event))
+        self.hub = Hub(settings.REDIS_URL, self._source, Wire(sse_encode_event), self._control)
+        self._seats = Seats(self.hub, self._source)
+        self._asking = asyncio.create_task(self._seats.run())
         self.hub.start()
 
     def drain(self) -> None:
         self.hub.drain()
 
     async def stop(self) -> None:
+        self._asking.cancel()
         await self.hub.stop()
         self._source.close()
 
@@ -67,18 +73,24 @@ class Madang:
             return
         ticket = Ticket.unpack(b"".join(message.get("body", b"") for message in answer))
         del answer
-        await serve(receive, send, self.hub, self._subscription(ticket))
+        await self._hold(receive, Stream(send), ticket)
 
-    def _subscription(self, ticket: Ticket) -> Subscription:
+    async def _hold(self, receive: Receive, stream: Stream, ticket: Ticket) -> None:
         topic = next((channel for channel in ticket.channels if channel.startswith(ROOM)), None)
         signals = [channel for channel in ticket.channels if channel != topic]
-        return Subscription(topic, ticket.after, signals, lambda: self._may_hear(ticket.user_id, topic))
+        seat = Seat(stream, ticket.user_id, ticket.session_key, ticket.auth_hash, topic)
+        self._seats.take(seat)
+        try:
+            check = functools.partial(self._seats.may_stay, seat)
+            await serve(receive, stream, self.hub, Subscription(topic, ticket.after, signals, check))
+        finally:
+            self._seats.leave(seat)
 
-    async def _may_hear(self, user_id: int, topic: str | None) -> bool:
-        if topic is None:
-            return True
-        user = User(pk=user_id)
-        return await self._source.run(lambda: bool(get_channelmanager().can_read_channel(user, topic)))
+    def _control(self, event: str, data: str) -> None:
+        if event == ASK_AGAIN:
+            self._seats.ask_again(int(data))
+        elif not event:  # something may have been lost
+            self._seats.ask_again()
 
 
 def _holding_streams(django: WSGIApp) -> WSGIApp:

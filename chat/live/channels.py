@@ -1,6 +1,7 @@
 """Which channels a stream may have: django-eventstream's channel manager, asked on every connect and once again."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest
@@ -18,13 +19,18 @@ def room_of(channel: str) -> uuid.UUID:
     return uuid.UUID(channel.partition(":")[2])
 
 
+def signals(rooms: Iterable[uuid.UUID], topic: str | None) -> set[str]:
+    """What a stream hears beside its topic: the pulse of the person's other rooms."""
+    return {f"{PULSE}{room}" for room in rooms if f"{ROOM}{room}" != topic}
+
+
 class RoomChannels(ChannelManagerBase):  # type: ignore[misc]
     def get_channels_for_request(self, request: HttpRequest, view_kwargs: dict[str, Any]) -> set[str]:
         """The open room in full, and the pulse of the person's other rooms."""
         assert isinstance(request.user, User)
-        rooms = Room.objects.of(request.user).values_list("pk", flat=True)
-        here = view_kwargs.get("room_id")
-        return {(ROOM if room == here else PULSE) + str(room) for room in rooms}
+        rooms = set(Room.objects.of(request.user).values_list("pk", flat=True))
+        topics = {f"{ROOM}{room}" for room in rooms & {view_kwargs.get("room_id")}}
+        return topics | signals(rooms, next(iter(topics), None))
 
     def can_read_channel(self, user: User | None, channel: str) -> bool:
         return user is not None and may_enter(user.pk, room_of(channel))

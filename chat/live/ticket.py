@@ -13,6 +13,7 @@ UNREADABLE = 2**63 - 1
 class Ticket:
     user_id: int
     session_key: str
+    auth_hash: str
     channels: list[str]
     after: int | None
 

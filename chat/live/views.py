@@ -22,6 +22,7 @@ def open_stream(request: HttpRequest, room_id: uuid.UUID | None = None) -> HttpR
     ticket = Ticket(
         user_id=user.pk,
         session_key=request.session.session_key or "",
+        auth_hash=user.get_session_auth_hash(),
         channels=sorted(get_channelmanager().get_channels_for_request(request, {"room_id": room_id})),
         after=position(request.headers.get("Last-Event-ID"), request.GET.get("after")),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
+from chat.accounts.actions import ask_again
 from chat.accounts.models import User
 from chat.rooms.models import Room, RoomMember
 
@@ -23,6 +24,8 @@ def add_members(*, room: Room, people: Iterable[User]) -> None:
     RoomMember.objects.bulk_create(members, ignore_conflicts=True, batch_size=5000)
 
 
+@transaction.atomic
 def remove_member(*, room: Room, person: User) -> None:
-    """Shows a person out. Does nothing when they are not in."""
+    """Shows a person out and ends their streams of this room. Does nothing when they are not in."""
     RoomMember.objects.filter(room=room, user=person).delete()
+    ask_again(person=person)

@@ -77,12 +77,17 @@ class Topic:
 
 
 class Hub:
-    def __init__(self, url: str, source: Source, wire: Wire) -> None:
+    """`on_control(event, data)` is called for what is announced on the control topic, and with two empty strings when
+    some of it may have been lost."""
+
+    def __init__(self, url: str, source: Source, wire: Wire, on_control: Callable[[str, str], None]) -> None:
         self.wire = wire
+        self._on_control = on_control
         self.bus = Bus(url, self._receive, self._gap)
         self._source = source
         self._topics: dict[str, Topic] = {}
-        self._heard: dict[Listener, list[Topic]] = {}
+        self._follows: dict[Listener, Topic] = {}
+        self._hears: dict[Listener, dict[str, Topic]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -99,7 +104,7 @@ class Hub:
 
     def drain(self) -> None:
         """Sends everyone away, each to come back after a time of their own."""
-        for listener in tuple(self._heard):
+        for listener in self._follows.keys() | self._hears.keys():
             pause = random.randint(100, DRAIN_MS)  # noqa: S311  # spreads the return, hides nothing
             listener.end(self.wire.closed("drain", retry_ms=pause))
 
@@ -120,24 +125,30 @@ class Hub:
             if topic.head is None:
                 await self._heal(topic)
             await self._replay(listener, topic, after)
-            self._add(listener, topic)
+            self._follows[listener] = topic
+            topic.listeners.add(listener)
         finally:
             topic.joining -= 1
             self._close_if_idle(topic)
         return True
 
-    def hear(self, listener: Listener, name: str) -> None:
-        """Signals of a topic, without its log."""
-        self._add(listener, self._open(name))
+    def hear(self, listener: Listener, names: Collection[str]) -> None:
+        """Beside the log that it follows, the listener hears the signals of these topics, and of no others."""
+        heard = self._hears.setdefault(listener, {})
+        for name in set(names).difference(heard):
+            heard[name] = self._open(name)
+            heard[name].listeners.add(listener)
+        for name in set(heard).difference(names):
+            self._remove(listener, heard.pop(name))
 
     def leave(self, listener: Listener) -> None:
-        for topic in self._heard.pop(listener, ()):
-            topic.listeners.discard(listener)
-            self._close_if_idle(topic)
+        followed = self._follows.pop(listener, None)
+        for topic in (*self._hears.pop(listener, {}).values(), *([followed] if followed else ())):
+            self._remove(listener, topic)
 
-    def _add(self, listener: Listener, topic: Topic) -> None:
-        topic.listeners.add(listener)
-        self._heard.setdefault(listener, []).append(topic)
+    def _remove(self, listener: Listener, topic: Topic) -> None:
+        topic.listeners.discard(listener)
+        self._close_if_idle(topic)
 
     async def _replay(self, listener: Listener, topic: Topic, after: int | None) -> None:
         head = topic.head or 0
@@ -183,15 +194,17 @@ class Hub:
     # --- what the bus brings -----------------------------------------------------------------------------------
 
     def _receive(self, name: str, payload: bytes) -> None:
-        topic = self._topics.get(name)
-        if topic is None:
-            return
         try:
             news = Envelope.unpack(payload)
         except ValueError:
             log.warning("not understood on %s: %r", name, payload[:80])
             return
-        if not news.seq:
+        topic = self._topics.get(name)
+        if name == CONTROL:
+            self._on_control(news.event, news.data)
+        elif topic is None:
+            return
+        elif not news.seq:
             self._signal(topic, self.wire.signal(news.event, news.data))
         elif topic.head is None or news.seq > topic.head:
             self._change(topic, news)
@@ -213,6 +226,7 @@ class Hub:
 
     def _gap(self, name: str) -> None:
         if name == CONTROL:
+            self._on_control("", "")
             return
         topic = self._topics.get(name)
         if topic is not None and topic.head is not None:

@@ -37,11 +37,10 @@ class Subscription:
     check: Callable[[], Awaitable[bool]]
 
 
-async def serve(receive: Receive, send: Send, hub: Hub, subscription: Subscription) -> None:
+async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subscription) -> None:
     """Serves one stream until the browser leaves, `Stream.end` is called, or the reader is too slow."""
-    stream = Stream(send)
-    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     try:
+        await stream.start()
         if not await _join(stream, hub, subscription):
             stream.push(hub.wire.closed("removed"))
             return
@@ -63,8 +62,7 @@ async def _join(stream: "Stream", hub: Hub, subscription: Subscription) -> bool:
     else:
         joined = await hub.follow(stream, subscription.topic, subscription.after, subscription.check)
     if joined:
-        for topic in subscription.signals:
-            hub.hear(stream, topic)
+        hub.hear(stream, subscription.signals)
     return joined
 
 
@@ -85,6 +83,9 @@ class Stream:
         self._writing: asyncio.Task[None] | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+
+    async def start(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
 
     def push(self, frames: bytes) -> None:
         if self.ended:

@@ -28,6 +28,7 @@ class Log:
         self.rows: dict[str, int] = {}
         self.reads = 0
         self.away = False
+        self.control: list[tuple[str, str]] = []
 
     def commit(self, seq: int, row: str | None = None) -> None:
         self.rows[row or f"row {seq}"] = seq
@@ -76,7 +77,7 @@ class Ear:
 
 @asynccontextmanager
 async def running(log: Log) -> AsyncIterator[Hub]:
-    hub = Hub(settings.REDIS_URL, log, Wire(sse_encode_event))
+    hub = Hub(settings.REDIS_URL, log, Wire(sse_encode_event), lambda event, data: log.control.append((event, data)))
     hub.start()
     try:
         yield hub
@@ -96,7 +97,7 @@ async def follow(hub: Hub, after: int | None = None, *, allowed: bool = True) ->
 async def subscribed(hub: Hub) -> None:
     """Waits until the hub's subscription stands, by a signal that comes through."""
     ear = Ear()
-    hub.hear(ear, TOPIC)
+    hub.hear(ear, [TOPIC])
     async with asyncio.timeout(SECONDS):
         while not ear.heard:
             publish(0, event="knock", data="{}")
