@@ -6,12 +6,11 @@ Everything runs in one event loop and needs no locks; what is between two `await
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from chat.stream.bus import CONTROL, Bus
+from chat.stream.topic import Listener, Topic
 from chat.stream.wire import Envelope, Wire
 
 log = logging.getLogger("madang.stream")
@@ -21,12 +20,9 @@ PATIENCE_SECONDS = 0.2
 PING_SECONDS = 15
 POLL_SECONDS = 3
 """How often heads are compared while the bus is down."""
-FLUSH_SECONDS = 0.02
-"""The shortest time between two writes to the listeners of a topic: a burst goes out in one."""
 TOO_FAR = 1000
 """Changes. Whoever is further behind gets a reset instead."""
 PAGE = 200
-TAIL_BYTES = 256 * 1024
 DRAIN_MS = 5000
 
 
@@ -40,40 +36,6 @@ class Source(Protocol):
     async def changes(self, topic: str, after: int, limit: int) -> list[tuple[int, str]]:
         """(seq, html) of the latest state of what changed after `after`, oldest change first."""
         ...
-
-
-class Listener(Protocol):
-    cursor: int
-
-    def push(self, frames: bytes) -> None:
-        """Must not block: what cannot be written now is the listener's own matter."""
-        ...
-
-    async def drained(self) -> None:
-        """Returns when all that was pushed has been written."""
-        ...
-
-    def end(self, frame: bytes) -> None:
-        """Sends this last frame and closes."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class Topic:
-    name: str
-    head: int | None = None
-    """The newest seq that went out; None until the source was asked, for ever where there is no log."""
-    floor: int = 0
-    """The tail holds everything after this seq."""
-    tail: deque[tuple[int, bytes]] = field(default_factory=deque)
-    tail_bytes: int = 0
-    early: dict[int, bytes] = field(default_factory=dict)
-    outbox: list[tuple[int, bytes]] = field(default_factory=list)
-    flushed_at: float = 0
-    flushing: asyncio.Handle | None = None
-    healing: asyncio.Task[None] | None = None
-    listeners: set[Listener] = field(default_factory=set)
-    joining: int = 0
 
 
 class Hub:
@@ -167,12 +129,7 @@ class Hub:
             listener.push(b"".join(self.wire.change(seq, html) for seq, html in page))
             listener.cursor = page[-1][0]
             await listener.drained()
-        self._send_tail(listener, topic)
-
-    def _send_tail(self, listener: Listener, topic: Topic) -> None:
-        if frames := [frame for seq, frame in topic.tail if seq > listener.cursor]:
-            listener.push(b"".join(frames))
-            listener.cursor = topic.tail[-1][0]
+        topic.send_tail(listener)
 
     # --- topics ------------------------------------------------------------------------------------------------
 
@@ -205,24 +162,17 @@ class Hub:
         elif topic is None:
             return
         elif not news.seq:
-            self._signal(topic, self.wire.signal(news.event, news.data))
+            topic.signal(self.wire.signal(news.event, news.data))
         elif topic.head is None or news.seq > topic.head:
             self._change(topic, news)
 
     def _change(self, topic: Topic, news: Envelope) -> None:
         if not news.data:  # many changes at once were only counted
-            self._heal_soon(topic, 0)
+            self._doubt(topic)
             return
-        if len(topic.early) >= TOO_FAR:
-            topic.early.clear()  # the source has them all
-        topic.early[news.seq] = self.wire.change(news.seq, news.data)
-        self._send_what_is_due(topic)
+        topic.offer(news.seq, self.wire.change(news.seq, news.data))
         if topic.early and topic.head is not None:
             self._heal_soon(topic, PATIENCE_SECONDS)
-
-    def _send_what_is_due(self, topic: Topic) -> None:
-        while topic.head is not None and (frame := topic.early.pop(topic.head + 1, None)):
-            self._emit(topic, topic.head + 1, frame)
 
     def _gap(self, name: str) -> None:
         if name == CONTROL:
@@ -230,7 +180,11 @@ class Hub:
             return
         topic = self._topics.get(name)
         if topic is not None and topic.head is not None:
-            self._heal_soon(topic, 0)
+            self._doubt(topic)
+
+    def _doubt(self, topic: Topic) -> None:
+        topic.doubted = True
+        self._heal_soon(topic, 0)
 
     # --- healing -----------------------------------------------------------------------------------------------
 
@@ -240,37 +194,37 @@ class Hub:
 
     async def _heal_after(self, topic: Topic, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        if seconds and not topic.early:
-            return  # the missing one has come
-        try:
-            await self._heal(topic)
-        except Exception as error:
-            log.warning("%s waits to be healed: %s", topic.name, error)  # the next tick tries again
+        while topic.early or topic.doubted:  # else the missing one has come in the meantime
+            try:
+                await self._heal(topic)
+            except Exception as error:
+                log.warning("%s waits to be healed: %s", topic.name, error)  # the next tick tries again
+                return
+            if topic.early or topic.doubted:
+                await asyncio.sleep(PATIENCE_SECONDS)
 
     async def _heal(self, topic: Topic) -> None:
         """Brings the topic up to its source. Raises what the source raises."""
+        topic.doubted = False
+        topic.early.clear()  # all that was announced is committed: the source has it
         newest = (await self._source.heads([topic.name])).get(topic.name)
         if newest is None:
             return
         if topic.head is None:
-            topic.head = topic.floor = newest
+            topic.start_at(newest)
         elif newest - topic.head > TOO_FAR:
             self._skip_to(topic, newest)
-        while topic.head < newest:
+        while topic.head is not None and topic.head < newest:
             page = await self._source.changes(topic.name, topic.head, PAGE)
             for seq, html in page:
-                if seq > topic.head:
-                    self._emit(topic, seq, self.wire.change(seq, html))
+                topic.emit(seq, self.wire.change(seq, html))
             if not page:
                 break
-        topic.early = {seq: frame for seq, frame in topic.early.items() if seq > topic.head}
-        self._send_what_is_due(topic)
+        topic.forget_the_early()
+        topic.send_what_is_due()
 
     def _skip_to(self, topic: Topic, newest: int) -> None:
-        self._flush(topic)
-        topic.head = topic.floor = newest
-        topic.tail.clear()
-        topic.tail_bytes = 0
+        topic.start_at(newest)
         for listener in tuple(topic.listeners):
             listener.cursor = newest
             listener.push(self.wire.reset())
@@ -301,50 +255,9 @@ class Hub:
     def _ping_all(self) -> None:
         for topic in self._topics.values():
             if topic.head is not None:
-                self._signal(topic, self.wire.ping(topic.head))
-
-    # --- sending -----------------------------------------------------------------------------------------------
-
-    def _emit(self, topic: Topic, seq: int, frame: bytes) -> None:
-        topic.head = seq
-        topic.tail.append((seq, frame))
-        topic.tail_bytes += len(frame)
-        while topic.tail_bytes > TAIL_BYTES:
-            topic.floor, dropped = topic.tail.popleft()
-            topic.tail_bytes -= len(dropped)
-        topic.outbox.append((seq, frame))
-        if topic.flushing is None:
-            self._flush_in_time(topic)
-
-    def _flush_in_time(self, topic: Topic) -> None:
-        pause = topic.flushed_at + FLUSH_SECONDS - self._loop.time()
-        if pause > 0:
-            topic.flushing = self._loop.call_later(pause, self._flush, topic)
-        else:
-            topic.flushing = self._loop.call_soon(self._flush, topic)
-
-    def _flush(self, topic: Topic) -> None:
-        if topic.flushing:
-            topic.flushing.cancel()
-            topic.flushing = None
-        if not topic.outbox:
-            return
-        outbox, topic.outbox = topic.outbox, []
-        first, last = outbox[0][0], outbox[-1][0]
-        frames = b"".join(frame for _, frame in outbox)
-        for listener in tuple(topic.listeners):
-            if listener.cursor < first:
-                listener.push(frames)
-            elif listener.cursor < last:
-                listener.push(b"".join(frame for seq, frame in outbox if seq > listener.cursor))
-            else:
-                continue
-            listener.cursor = last
-        topic.flushed_at = self._loop.time()
-
-    def _signal(self, topic: Topic, frame: bytes) -> None:
-        for listener in tuple(topic.listeners):
-            listener.push(frame)
+                topic.signal(self.wire.ping(topic.head))
+        for listener in self._hears.keys() - self._follows.keys():
+            listener.push(self.wire.ping(0))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import redis
@@ -14,6 +13,7 @@ from chat.stream import hub as hub_module
 from chat.stream.bus import channel
 from chat.stream.hub import Hub
 from chat.stream.wire import Envelope, Wire
+from tests.stream.told import told
 
 TOPIC = "room:under-test"
 SECONDS = 10
@@ -110,193 +110,163 @@ def publish(seq: int, data: str = "live", event: str = "") -> None:
         client.publish(channel(TOPIC), Envelope(seq, event, data).pack())
 
 
-def run(story: Callable[[], Any]) -> None:
-    asyncio.run(story())
+@told
+async def test_changes_go_out_in_order_although_they_come_in_disorder() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        for seq in (2, 3, 1, 1, 2, 4):
+            log.commit(seq)
+            publish(seq)
+        await ear.until(lambda ear: ear.cursor == 4)
+        assert ear.ids == [1, 2, 3, 4]
 
 
-def test_changes_go_out_in_order_although_they_come_in_disorder() -> None:
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            await subscribed(hub)
-            for seq in (2, 3, 1, 1, 2, 4):
-                log.commit(seq)
-                publish(seq)
-            await ear.until(lambda ear: ear.cursor == 4)
-            assert ear.ids == [1, 2, 3, 4]
-
-    run(story)
-
-
-def test_a_lost_change_is_read_from_the_source() -> None:
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            await subscribed(hub)
-            for seq in (1, 2, 3):
-                log.commit(seq)
-            publish(3)
-            await ear.until(lambda ear: ear.cursor == 3)
-            assert ear.ids == [1, 2, 3]
-            assert log.reads == 1
-
-    run(story)
+@told
+async def test_a_lost_change_is_read_from_the_source() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        for seq in (1, 2, 3):
+            log.commit(seq)
+        publish(3)
+        await ear.until(lambda ear: ear.cursor == 3)
+        assert ear.ids == [1, 2, 3]
+        assert log.reads == 1
 
 
-def test_a_change_that_was_never_announced_is_found_by_comparing_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+@told
+async def test_a_change_that_was_never_announced_is_found_by_comparing_heads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(hub_module, "PING_SECONDS", 0.1)
-
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            log.commit(1)
-            await ear.until(lambda ear: ear.cursor == 1)
-            await ear.until(lambda ear: any(b'ping\ndata: {"seq": 1}' in frame for frame in ear.heard))
-
-    run(story)
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        log.commit(1)
+        await ear.until(lambda ear: ear.cursor == 1)
+        await ear.until(lambda ear: any(b'ping\ndata: {"seq": 1}' in frame for frame in ear.heard))
 
 
-def test_many_who_return_together_cost_no_query() -> None:
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            await subscribed(hub)
-            for seq in range(1, 51):
-                log.commit(seq)
-                publish(seq)
-            await ear.until(lambda ear: ear.cursor == 50)
-            reads = log.reads
-            ears = await asyncio.gather(*(follow(hub, after) for after in [10, 49, 50] * 30))
-            assert [ear.ids for ear in ears] == [list(range(11, 51)), [50], []] * 30
-            assert log.reads == reads
-
-    run(story)
-
-
-def test_who_was_away_gets_the_latest_state_of_all_that_changed() -> None:
-    async def story() -> None:
-        log = Log()
-        for seq in range(1, 600):
+@told
+async def test_many_who_return_together_cost_no_query() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        for seq in range(1, 51):
             log.commit(seq)
-        log.commit(600, "row 5")
-        async with running(log) as hub:
-            ear = await follow(hub, 3)
-            assert ear.ids == [4, *range(6, 601)]
-            assert ear.heard[-1] == b"id: 600\ndata: row 5 at 600"
+            publish(seq)
+        await ear.until(lambda ear: ear.cursor == 50)
+        reads = log.reads
+        ears = await asyncio.gather(*(follow(hub, after) for after in [10, 49, 50] * 30))
+        assert [ear.ids for ear in ears] == [list(range(11, 51)), [50], []] * 30
+        assert log.reads == reads
 
-    run(story)
+
+@told
+async def test_who_was_away_gets_the_latest_state_of_all_that_changed() -> None:
+    log = Log()
+    for seq in range(1, 600):
+        log.commit(seq)
+    log.commit(600, "row 5")
+    async with running(log) as hub:
+        ear = await follow(hub, 3)
+        assert ear.ids == [4, *range(6, 601)]
+        assert ear.heard[-1] == b"id: 600\ndata: row 5 at 600"
 
 
 @pytest.mark.parametrize("after", [0, 2**63 - 1])
-def test_who_is_too_far_away_or_nowhere_starts_fresh(after: int) -> None:
-    async def story() -> None:
-        log = Log()
-        log.commit(hub_module.TOO_FAR + 1)
-        async with running(log) as hub:
-            ear = await follow(hub, after)
-            assert ear.heard == [b"event: reset\ndata: {}"]
-            assert ear.cursor == hub_module.TOO_FAR + 1
-
-    run(story)
+@told
+async def test_who_is_too_far_away_or_nowhere_starts_fresh(after: int) -> None:
+    log = Log()
+    log.commit(hub_module.TOO_FAR + 1)
+    async with running(log) as hub:
+        ear = await follow(hub, after)
+        assert ear.heard == [b"event: reset\ndata: {}"]
+        assert ear.cursor == hub_module.TOO_FAR + 1
 
 
-def test_a_flood_resets_those_who_follow() -> None:
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            await subscribed(hub)
-            log.commit(hub_module.TOO_FAR * 5)
-            publish(hub_module.TOO_FAR * 5, data="")
-            await ear.until(lambda ear: b"event: reset\ndata: {}" in ear.heard)
-            log.commit(ear.cursor + 1)
-            publish(ear.cursor + 1)
-            await ear.until(lambda ear: ear.ids == [hub_module.TOO_FAR * 5 + 1])
-
-    run(story)
+@told
+async def test_a_flood_resets_those_who_follow() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        log.commit(hub_module.TOO_FAR * 5)
+        publish(hub_module.TOO_FAR * 5, data="")
+        await ear.until(lambda ear: b"event: reset\ndata: {}" in ear.heard)
+        log.commit(ear.cursor + 1)
+        publish(ear.cursor + 1)
+        await ear.until(lambda ear: ear.ids == [hub_module.TOO_FAR * 5 + 1])
 
 
-def test_who_may_no_longer_hear_gets_nothing() -> None:
-    async def story() -> None:
-        log = Log()
+@told
+async def test_who_may_no_longer_hear_gets_nothing() -> None:
+    log = Log()
+    log.commit(1)
+    async with running(log) as hub:
+        ear = await follow(hub, 0, allowed=False)
+        assert ear.heard == []
+
+
+@told
+async def test_garbage_on_the_bus_stops_nothing() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            for garbage in (b"", b"\xff", b"no envelope", b"x" * 10_000_000):
+                client.publish(channel(TOPIC), garbage)
         log.commit(1)
-        async with running(log) as hub:
-            ear = await follow(hub, 0, allowed=False)
-            assert ear.heard == []
-
-    run(story)
+        publish(1)
+        await ear.until(lambda ear: ear.ids == [1])
 
 
-def test_garbage_on_the_bus_stops_nothing() -> None:
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
+@told
+async def test_a_cut_link_to_redis_loses_nothing() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        for seq in range(1, 21):
             await subscribed(hub)
             with redis.Redis.from_url(settings.REDIS_URL) as client:
-                for garbage in (b"", b"\xff", b"no envelope", b"x" * 10_000_000):
-                    client.publish(channel(TOPIC), garbage)
-            log.commit(1)
-            publish(1)
-            await ear.until(lambda ear: ear.ids == [1])
-
-    run(story)
+                client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            log.commit(seq)
+            publish(seq)
+            await ear.until(lambda ear, seq=seq: ear.cursor == seq)
+        assert ear.ids == list(range(1, 21))
 
 
-def test_a_cut_link_to_redis_loses_nothing() -> None:
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            for seq in range(1, 21):
-                await subscribed(hub)
-                with redis.Redis.from_url(settings.REDIS_URL) as client:
-                    client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-                log.commit(seq)
-                publish(seq)
-                await ear.until(lambda ear, seq=seq: ear.cursor == seq)
-            assert ear.ids == list(range(1, 21))
-
-    run(story)
-
-
-def test_a_source_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@told
+async def test_a_source_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(hub_module, "PING_SECONDS", 0.1)
-
-    async def story() -> None:
-        log = Log()
-        async with running(log) as hub:
-            ear = await follow(hub)
-            await subscribed(hub)
-            log.away = True
-            log.commit(1)
-            log.commit(2)
-            publish(2)
-            await ear.until(lambda ear: any(b"ping" in frame for frame in ear.heard))
-            assert ear.ids == []
-            log.away = False
-            await ear.until(lambda ear: ear.ids == [1, 2])
-
-    run(story)
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        log.away = True
+        log.commit(1)
+        log.commit(2)
+        publish(2)
+        await ear.until(lambda ear: any(b"ping" in frame for frame in ear.heard))
+        assert ear.ids == []
+        log.away = False
+        await ear.until(lambda ear: ear.ids == [1, 2])
 
 
-def test_only_topics_with_listeners_are_subscribed() -> None:
-    async def story() -> None:
-        async with running(Log()) as hub:
-            ear = await follow(hub)
-            await subscribed(hub)
-            hub.leave(ear)
-            async with asyncio.timeout(SECONDS):
-                while _subscribers():
-                    await asyncio.sleep(0.01)
-
-    run(story)
+@told
+async def test_only_topics_with_listeners_are_subscribed() -> None:
+    async with running(Log()) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        hub.leave(ear)
+        async with asyncio.timeout(SECONDS):
+            while _subscribers():
+                await asyncio.sleep(0.01)
 
 
 def _subscribers() -> int:
@@ -304,12 +274,56 @@ def _subscribers() -> int:
         return client.pubsub_numsub(channel(TOPIC))[0][1]
 
 
-def test_a_drain_sends_everyone_away_to_return_at_different_times() -> None:
-    async def story() -> None:
-        async with running(Log()) as hub:
-            ears = [await follow(hub) for _ in range(50)]
-            hub.drain()
-            assert all(ear.ended for ear in ears)
-            assert len({ear.heard[-1] for ear in ears}) > 25
+@told
+async def test_a_drain_sends_everyone_away_to_return_at_different_times() -> None:
+    async with running(Log()) as hub:
+        ears = [await follow(hub) for _ in range(50)]
+        hub.drain()
+        assert all(ear.ended for ear in ears)
+        assert len({ear.heard[-1] for ear in ears}) > 25
 
-    run(story)
+
+@told
+async def test_a_gap_is_healed_although_a_late_change_just_came() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        for seq in (1, 2, 3):
+            log.commit(seq)
+        publish(2)  # waits for 1
+        publish(0, event="mark", data="{}")
+        await ear.until(lambda ear: any(b"mark" in frame for frame in ear.heard))
+        publish(3, data="")  # only counted: the source has to be read
+        publish(1)
+        await ear.until(lambda ear: ear.cursor == 3)
+        assert ear.ids == [1, 2, 3]
+
+
+@told
+async def test_a_number_that_was_never_committed_does_not_keep_the_hub_busy() -> None:
+    log = Log()
+    async with running(log) as hub:
+        ear = await follow(hub)
+        await subscribed(hub)
+        publish(10**9)
+        for seq in (1, 2, 3):
+            log.commit(seq)
+            publish(seq)
+        await ear.until(lambda ear: ear.cursor == 3)
+        topic = hub._topics[TOPIC]
+        async with asyncio.timeout(SECONDS):
+            while topic.healing and not topic.healing.done():
+                await asyncio.sleep(0.01)
+        assert ear.ids == [1, 2, 3]
+        assert topic.early == {}
+
+
+@told
+async def test_who_is_in_no_room_is_pinged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(hub_module, "PING_SECONDS", 0.1)
+    async with running(Log()) as hub:
+        ear = Ear()
+        hub.hear(ear, [])
+        await ear.until(lambda ear: ear.heard == [b'event: ping\ndata: {"seq": 0}'])

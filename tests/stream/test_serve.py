@@ -1,13 +1,12 @@
 """One stream against a socket that is full: order is kept, memory is bounded, who does not read is cut off."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from chat.stream import serve as serve_module
 from chat.stream.serve import ASGIMessage, Stream
+from tests.stream.told import told
 
 
 class Socket:
@@ -29,36 +28,28 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def run(story: Callable[[], Any]) -> None:
-    asyncio.run(story())
+@told
+async def test_frames_are_written_at_once_without_a_task() -> None:
+    socket = Socket()
+    stream = Stream(socket.send)
+    stream.push(b"a")
+    stream.push(b"b")
+    assert socket.written == [b"a", b"b"]
 
 
-def test_frames_are_written_at_once_without_a_task() -> None:
-    async def story() -> None:
-        socket = Socket()
-        stream = Stream(socket.send)
-        stream.push(b"a")
-        stream.push(b"b")
-        assert socket.written == [b"a", b"b"]
-
-    run(story)
-
-
-def test_what_waited_goes_out_in_one_piece_and_in_order() -> None:
-    async def story() -> None:
-        socket = Socket()
-        stream = Stream(socket.send)
-        socket.room.clear()
-        for frame in (b"a", b"b", b"c"):
-            stream.push(frame)
-        assert socket.written == []
-        socket.room.set()
-        await stream.drained()
-        await settle()
-        stream.push(b"d")
-        assert socket.written == [b"a", b"bc", b"d"]
-
-    run(story)
+@told
+async def test_what_waited_goes_out_in_one_piece_and_in_order() -> None:
+    socket = Socket()
+    stream = Stream(socket.send)
+    socket.room.clear()
+    for frame in (b"a", b"b", b"c"):
+        stream.push(frame)
+    assert socket.written == []
+    socket.room.set()
+    await stream.drained()
+    await settle()
+    stream.push(b"d")
+    assert socket.written == [b"a", b"bc", b"d"]
 
 
 async def _held(socket: Socket, streams: list[Stream]) -> None:
@@ -73,45 +64,37 @@ async def _held(socket: Socket, streams: list[Stream]) -> None:
         await stream.close()
 
 
-def test_who_lets_too_much_wait_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+@told
+async def test_who_lets_too_much_wait_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve_module, "MOST_WAITING_BYTES", 100)
-
-    async def story() -> None:
-        socket, streams = Socket(), list[Stream]()
-        task = asyncio.create_task(_held(socket, streams))
-        await settle()
-        socket.room.clear()
-        for _ in range(10):
-            streams[0].push(b"x" * 20)
-        await asyncio.wait_for(task, 5)
-        assert socket.written == []
-        streams[0].push(b"late")
-        assert socket.written == []
-
-    run(story)
+    socket, streams = Socket(), list[Stream]()
+    task = asyncio.create_task(_held(socket, streams))
+    await settle()
+    socket.room.clear()
+    for _ in range(10):
+        streams[0].push(b"x" * 20)
+    await asyncio.wait_for(task, 5)
+    assert socket.written == []
+    streams[0].push(b"late")
+    assert socket.written == []
 
 
-def test_who_reads_nothing_for_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+@told
+async def test_who_reads_nothing_for_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve_module, "WRITE_SECONDS", 0.05)
-
-    async def story() -> None:
-        socket, streams = Socket(), list[Stream]()
-        task = asyncio.create_task(_held(socket, streams))
-        await settle()
-        socket.room.clear()
-        streams[0].push(b"x")
-        await asyncio.wait_for(task, 5)
-
-    run(story)
+    socket, streams = Socket(), list[Stream]()
+    task = asyncio.create_task(_held(socket, streams))
+    await settle()
+    socket.room.clear()
+    streams[0].push(b"x")
+    await asyncio.wait_for(task, 5)
 
 
-def test_the_last_frame_is_sent_before_the_end() -> None:
-    async def story() -> None:
-        socket, streams = Socket(), list[Stream]()
-        task = asyncio.create_task(_held(socket, streams))
-        await settle()
-        streams[0].end(b"bye")
-        await asyncio.wait_for(task, 5)
-        assert socket.written == [b"bye", b""]
-
-    run(story)
+@told
+async def test_the_last_frame_is_sent_before_the_end() -> None:
+    socket, streams = Socket(), list[Stream]()
+    task = asyncio.create_task(_held(socket, streams))
+    await settle()
+    streams[0].end(b"bye")
+    await asyncio.wait_for(task, 5)
+    assert socket.written == [b"bye", b""]
