@@ -21,6 +21,8 @@ def alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     states = {"postgres": _postgres(), "redis": _redis()}
+    if "madang.bus" in request.META:  # only where streams are held
+        states["bus"] = request.META["madang.bus"] == "ok"
     text = "".join(f"{name} {'ok' if ok else 'away'}\n" for name, ok in states.items())
     return HttpResponse(text, status=200 if all(states.values()) else 503, content_type="text/plain")
 

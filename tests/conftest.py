@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import redis
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
@@ -12,6 +14,9 @@ from chat.accounts.actions import create_person, open_session
 from chat.accounts.models import User
 from chat.rooms.actions import create_room
 from chat.rooms.models import Room
+from chat.stream.announce import News, announce
+from chat.stream.bus import PREFIX, channel
+from chat.stream.wire import Envelope
 from project import engines, environment
 from tests.processes import House, start_house
 
@@ -48,6 +53,37 @@ def cast(db: None) -> Cast:
     jiyoung = create_person(username="jiyoung", name="김지영")
     room = create_room(owner=people["alice"], name="마당", people=[people["bob"], jiyoung])
     return Cast(**people, jiyoung=jiyoung, room=room)
+
+
+class Announced:
+    """What was announced since the test began, as every process hears it."""
+
+    def __init__(self, pubsub: redis.client.PubSub) -> None:
+        self._pubsub = pubsub
+        self._heard: list[tuple[str, Envelope]] = []
+
+    def on(self, topic: str, count: int) -> list[Envelope]:
+        """The first `count` on this topic; waits for them, and no longer than a few seconds."""
+        while len(heard := [envelope for name, envelope in self._heard if name == topic]) < count:
+            message = self._pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+            assert message is not None, f"only {heard} on {topic}"
+            name = message["channel"].decode().removeprefix(PREFIX)
+            self._heard.append((name, Envelope.unpack(message["data"])))
+        return heard
+
+    def nothing(self) -> bool:
+        """Whether nothing was announced before a mark that is announced now."""
+        announce(News("mark", str))
+        self.on("mark", 1)
+        return [name for name, _ in self._heard] == ["mark"]
+
+
+@pytest.fixture
+def announced(engines_running: None) -> Iterator[Announced]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as pubsub:
+        pubsub.psubscribe(channel("*"))
+        assert pubsub.get_message(timeout=5)
+        yield Announced(pubsub)
 
 
 class Browser(Client):

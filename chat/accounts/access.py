@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import cast
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 
 from chat.accounts.models import User
@@ -20,7 +22,20 @@ class SignInRequired(LoginRequiredMiddleware):
             return HttpResponse("Sign in first.\n", status=401, content_type="text/plain")
         if request.headers.get("HX-Request"):
             return HttpResponse(status=401, headers={"HX-Redirect": reverse("login")})
+        if request.method == "POST":
+            return _sign_in_first(request)
         return super().handle_no_permission(request, view_func)
+
+
+def _sign_in_first(request: HttpRequest) -> HttpResponse:
+    """The sign-in page in answer to a form. It keeps what was typed, and leads to the room of the form."""
+    room_id = request.resolver_match.kwargs.get("room_id") if request.resolver_match else None
+    context = {
+        "form": AuthenticationForm(request),
+        "next": reverse("room", args=[room_id]) if room_id else reverse("home"),
+        "unsent": request.POST.get("text", ""),
+    }
+    return render(request, "chat/accounts/login.html", context, status=401)
 
 
 def person(request: HttpRequest) -> User:

@@ -5,11 +5,11 @@ from functools import partial
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from chat.accounts.models import User
+from chat.accounts.sessions import SessionStore
 from chat.stream.announce import News, announce
 from chat.stream.bus import CONTROL
 

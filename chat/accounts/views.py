@@ -2,11 +2,9 @@ from typing import Any
 
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.decorators import method_decorator
-from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
 
 from chat.accounts import actions
 from chat.accounts.access import person
@@ -17,6 +15,19 @@ class SignIn(auth.LoginView):
     template_name = "chat/accounts/login.html"
     redirect_authenticated_user = True
 
+    def get_redirect_url(self) -> str:  # type: ignore[override]  # as Django has it, unlike its stubs
+        url = super().get_redirect_url()
+        return "" if url == self.request.path else url  # not here again
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(unsent=self.request.POST.get("unsent", ""), **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        if unsent := self.request.POST.get("unsent", ""):
+            self.request.session["unsent"] = unsent
+        return response
+
 
 class SignOut(auth.LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -26,11 +37,3 @@ class SignOut(auth.LogoutView):
 
 sign_in = SignIn.as_view()
 sign_out = SignOut.as_view()
-
-
-@login_not_required
-@cache_control(private=True, max_age=600)
-@require_safe
-def mine_css(request: HttpRequest, user_id: int) -> HttpResponse:
-    """The per-person stylesheet: how one's own messages differ. It depends on nothing but the id."""
-    return render(request, "chat/messages/mine.css", {"sender_id": user_id}, content_type="text/css; charset=utf-8")

@@ -2,8 +2,8 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import quote
 
 from a2wsgi import WSGIMiddleware
@@ -11,6 +11,7 @@ from django.conf import settings
 from django_eventstream.utils import sse_encode_event
 
 from chat.accounts.actions import ASK_AGAIN
+from chat.live.body import App, WholeBodies
 from chat.live.channels import ROOM
 from chat.live.seats import Seat, Seats
 from chat.live.source import Postgres
@@ -20,7 +21,6 @@ from chat.stream.serve import ASGIMessage, Receive, Scope, Send, Stream, Subscri
 from chat.stream.wire import Wire
 
 WSGIApp = Callable[..., Any]
-ASGIApp = Callable[..., Awaitable[None]]
 PAGE_THREADS = 8
 
 
@@ -28,9 +28,10 @@ class Madang:
     """An ASGI application. Streams need `start` first; `drain` sends their listeners away, `stop` ends it all."""
 
     def __init__(self, django: WSGIApp) -> None:
-        self._pages: ASGIApp = WSGIMiddleware(_holding_streams(django), workers=PAGE_THREADS)
+        self._pages = WholeBodies(cast(App, WSGIMiddleware(self._aware(django), workers=PAGE_THREADS)))
 
     async def start(self) -> None:
+        """Connects this process to the others."""
         self._source = Postgres()
         self.hub = Hub(settings.REDIS_URL, self._source, Wire(sse_encode_event), self._control)
         self._seats = Seats(self.hub, self._source)
@@ -38,9 +39,11 @@ class Madang:
         self.hub.start()
 
     def drain(self) -> None:
+        """Sends the listeners away, each to return after a time of their own."""
         self.hub.drain()
 
     async def stop(self) -> None:
+        """Ends what `start` began."""
         self._asking.cancel()
         await self.hub.stop()
         self._source.close()
@@ -86,6 +89,15 @@ class Madang:
         finally:
             self._seats.leave(seat)
 
+    def _aware(self, django: WSGIApp) -> WSGIApp:
+        """Tells Django what it cannot know: that streams are held here, and whether the bus is there."""
+
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            environ["madang.bus"] = "ok" if self.hub.bus.connected else "away"
+            return django(environ, start_response)
+
+        return application
+
     def _control(self, event: str, data: str) -> None:
         if event == ASK_AGAIN:
             self._seats.ask_again(int(data))
@@ -93,15 +105,7 @@ class Madang:
             self._seats.ask_again()
 
 
-def _holding_streams(django: WSGIApp) -> WSGIApp:
-    def application(environ: dict[str, Any], start_response: Any) -> Any:
-        environ["madang.holds_streams"] = True
-        return django(environ, start_response)
-
-    return application
-
-
-def _kept_in(messages: list[ASGIMessage]) -> Callable[[ASGIMessage], Awaitable[None]]:
+def _kept_in(messages: list[ASGIMessage]) -> Send:
     async def keep(message: ASGIMessage) -> None:
         messages.append(message)
 

@@ -16,6 +16,7 @@ PULSE = "pulse:"
 
 
 def room_of(channel: str) -> uuid.UUID:
+    """The room that a channel is about. Raises ValueError for other names."""
     return uuid.UUID(channel.partition(":")[2])
 
 
@@ -33,7 +34,9 @@ class RoomChannels(ChannelManagerBase):  # type: ignore[misc]
         return topics | signals(rooms, next(iter(topics), None))
 
     def can_read_channel(self, user: User | None, channel: str) -> bool:
+        """Members may, for a room in full as for its pulse."""
         return user is not None and may_enter(user.pk, room_of(channel))
 
     def is_channel_reliable(self, channel: str) -> bool:
+        """Whether the storage has what a client missed: of rooms it has, of pulses there is nothing to keep."""
         return channel.startswith(ROOM)

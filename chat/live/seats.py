@@ -98,7 +98,8 @@ class Seats:
     async def run(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._doubt.wait(), LEASE_SECONDS)
+                async with asyncio.timeout(LEASE_SECONDS):
+                    await self._doubt.wait()
             except TimeoutError:
                 self._doubted.update(self._of)
             self._doubt.clear()

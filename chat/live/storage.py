@@ -15,6 +15,7 @@ class MessageLog(StorageBase):  # type: ignore[misc]
     """Events are changes of messages, their ids the room's seq. Nothing is kept twice, so nothing is appended."""
 
     def append_event(self, channel: str, event_type: str, data: Any) -> Event:
+        """Raises NotImplementedError."""
         raise NotImplementedError("a change is stored by its action")
 
     def get_events(self, channel: str, last_id: int, limit: int = 100) -> list[Event]:
@@ -23,5 +24,6 @@ class MessageLog(StorageBase):  # type: ignore[misc]
         return [Event(channel, "", message_event(message), message.changed_seq) for message in changed]
 
     def get_current_id(self, channel: str) -> int:
+        """The room's newest seq, 0 where there is no room."""
         room = room_of(channel)
         return Room.objects.heads([room]).get(room, 0)

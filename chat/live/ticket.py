@@ -18,10 +18,12 @@ class Ticket:
     after: int | None
 
     def pack(self) -> str:
+        """As JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def unpack(cls, body: bytes) -> "Ticket":
+        """From what `pack` wrote."""
         return cls(**json.loads(body))
 
 

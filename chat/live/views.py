@@ -17,7 +17,7 @@ def open_stream(request: HttpRequest, room_id: uuid.UUID | None = None) -> HttpR
     user = person(request)
     if room_id is not None:
         enter(user, room_id)
-    if not request.META.get("madang.holds_streams"):
+    if "madang.bus" not in request.META:
         return HttpResponse("This process serves pages; streams are served elsewhere.\n", status=421)
     ticket = Ticket(
         user_id=user.pk,

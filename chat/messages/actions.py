@@ -21,6 +21,10 @@ LONGEST = 10_000
 """Characters, after line ends have become one character each."""
 
 
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs that show nothing: Hangul fillers, the empty Braille pattern."""
+
+
 class BadText(ValueError):
     """The text cannot be posted; the message says why."""
 
@@ -87,7 +91,7 @@ def post_many(*, room: Room, posts: Sequence[tuple[User, str]]) -> None:
 
 
 def edit_message(*, message: Message, editor: User, text: str) -> Message:
-    """Replaces the text. Raises BadText, NotYours or Gone. The same text again changes nothing."""
+    """Replaces the text. Raises BadText, NotYours, NotAMember or Gone. The same text again changes nothing."""
     text = clean(text)
     with transaction.atomic():
         message = _mine(message, editor)
@@ -99,7 +103,7 @@ def edit_message(*, message: Message, editor: User, text: str) -> Message:
 
 
 def delete_message(*, message: Message, deleter: User) -> Message:
-    """Leaves a tombstone without text. Raises NotYours. Deleting again changes nothing."""
+    """Leaves a tombstone without text. Raises NotYours or NotAMember. Deleting again changes nothing."""
     with transaction.atomic():
         try:
             message = _mine(message, deleter)
@@ -124,13 +128,22 @@ def clean(text: str) -> str:
 
 
 def _visible(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character) not in {"Cc", "Cf"}
+    if character.isspace() or character in BLANKS:
+        return False
+    return unicodedata.category(character) not in {"Cc", "Cf", "Mn", "Me"}
+
+
+def must_be_senders(message: Message, person: User) -> None:
+    """Raises NotYours."""
+    if message.sender_id != person.pk:
+        raise NotYours
 
 
 def _mine(message: Message, person: User) -> Message:
     """The message as it is now, locked. Its row is locked before the room's, as everywhere."""
-    if message.sender_id != person.pk:
-        raise NotYours
+    must_be_senders(message, person)
+    if not RoomMember.objects.filter(room=message.room_id, user=person).exists():
+        raise NotAMember
     message = Message.objects.shown().select_for_update(of=("self",), no_key=True).get(pk=message.pk)
     if message.deleted_at:
         raise Gone

@@ -1,10 +1,23 @@
 import uuid
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django import forms
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from chat.messages.actions import LONGEST, BadText, EmptyText, TooLong, clean
+
+
+def is_garbled(request: HttpRequest) -> bool:
+    """Whether a form's bytes are no UTF-8, lone surrogates for instance. Django would put U+FFFD in their place."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return False
+    try:
+        unquote_to_bytes(request.body).decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 class TextForm(forms.Form):
@@ -12,8 +25,14 @@ class TextForm(forms.Form):
 
     text = forms.CharField(strip=False, required=False, widget=forms.Textarea)
 
+    def __init__(self, *args: Any, garbled: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.garbled = garbled
+
     def clean_text(self) -> str:
         try:
+            if self.garbled:
+                raise BadText
             return clean(self.cleaned_data["text"])
         except EmptyText:
             raise forms.ValidationError(_("Write something first.")) from None

@@ -9,6 +9,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from chat.messages.models import Message
 
+LONGEST_KEPT = 2000
+"""Characters. Longer messages are rare and rendered each time, so that the cache stays small."""
+
 
 @dataclass(frozen=True, slots=True)
 class _State:
@@ -22,7 +25,8 @@ class _State:
 
 def message_html(message: Message) -> SafeString:
     """The one markup of a message: page, answer to a post, live push and replay."""
-    return _render(_State(message.pk, message.changed_seq, message.sender.name, message))
+    state = _State(message.pk, message.changed_seq, message.sender.name, message)
+    return _render(state) if len(message.text) <= LONGEST_KEPT else _render.__wrapped__(state)
 
 
 def messages_html(messages: Iterable[Message]) -> SafeString:

@@ -1,16 +1,18 @@
 import uuid
+from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chat.accounts.access import person
 from chat.messages import actions, limits
-from chat.messages.forms import PostForm, TextForm
+from chat.messages.forms import PostForm, TextForm, is_garbled
 from chat.messages.fragments import message_html, messages_html
 from chat.messages.models import Message
 from chat.messages.roomlist import room_list
@@ -57,12 +59,13 @@ def list_messages(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
 def post_message(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
     sender = person(request)
     room = enter(sender, room_id).room
-    form = PostForm(request.POST)
+    form = PostForm(request.POST, garbled=is_garbled(request))
     if wait := limits.too_fast(request, room_id):
         return _refuse(request, room, form, 429, wait)
     if not form.is_valid():
         return _refuse(request, room, form, 422)
     posted = actions.post_message(room=room, sender=sender, **form.cleaned_data)
+    request.session.pop("unsent", None)
     if _wants_page(request):
         return redirect("room", room_id)
     return HttpResponse(
@@ -72,10 +75,19 @@ def post_message(request: HttpRequest, room_id: uuid.UUID) -> HttpResponse:
     )
 
 
+@login_not_required
+@cache_control(private=True, max_age=600)
+@require_safe
+def mine_css(request: HttpRequest, user_id: int) -> HttpResponse:
+    """The per-person stylesheet: how one's own messages differ. It depends on nothing but the id."""
+    return render(request, "chat/messages/mine.css", {"sender_id": user_id}, content_type="text/css; charset=utf-8")
+
+
 @require_POST
 def edit_message(request: HttpRequest, room_id: uuid.UUID, seq: int) -> HttpResponse:
-    form = TextForm(request.POST)
     message = _find(request, room_id, seq)
+    actions.must_be_senders(message, person(request))
+    form = TextForm(request.POST, garbled=is_garbled(request))
     if not form.is_valid():
         return HttpResponse(form.problems, status=422, content_type="text/plain; charset=utf-8")
     message = actions.edit_message(message=message, editor=person(request), text=form.cleaned_data["text"])
@@ -94,6 +106,11 @@ def _cursors(request: HttpRequest, *names: str) -> dict[str, int]:
         return {name: max(0, min(int(request.GET[name]), 2**63 - 1)) for name in names if name in request.GET}
     except ValueError:
         raise BadRequest(f"{', '.join(names)}: whole numbers only") from None
+
+
+def _unsent(request: HttpRequest) -> dict[str, Any]:
+    """What stands in the box: nothing, or what was typed before one had to sign in again."""
+    return {"text": request.session.get("unsent", ""), "client_mid": uuid.uuid4()}
 
 
 def _find(request: HttpRequest, room_id: uuid.UUID, seq: int) -> Message:
@@ -149,7 +166,7 @@ def _room_page(
         "earlier": shown.earlier,
         "later": shown.later,
         "highlighted": around,
-        "composer": composer or PostForm(initial={"client_mid": uuid.uuid4()}),
+        "composer": composer or PostForm(initial=_unsent(request)),
         "retry_after": retry_after,
     }
     return render(request, "chat/rooms/page.html", context, status=status)

@@ -24,6 +24,7 @@ PREFIX = "madang."
 
 
 def channel(topic: str) -> str:
+    """The Redis channel of a topic."""
     return PREFIX + topic
 
 
@@ -44,6 +45,7 @@ class Bus:
         self._changed.set()
 
     def unsubscribe(self, topic: str) -> None:
+        """Returns at once; a message or two may still come."""
         self._topics.discard(topic)
         self._changed.set()
 
@@ -64,9 +66,10 @@ class Bus:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # keeps processes apart
 
     async def _listen(self) -> None:
-        # No retries inside redis-py: it would subscribe again silently, and a gap must be seen.
+        # No retries inside redis-py: it would subscribe again silently, and a gap must be seen. No socket_timeout: it
+        # uses asyncio.wait_for, which can lose a cancellation in Python 3.11; our own deadlines are below.
         retry = Retry(NoBackoff(), 0)
-        client = redis.Redis.from_url(self._url, socket_connect_timeout=3, retry=retry)
+        client = redis.Redis.from_url(self._url, socket_connect_timeout=3, socket_timeout=None, retry=retry)
         async with client, client.pubsub() as pubsub, asyncio.TaskGroup() as tasks:
             await pubsub.subscribe(channel(CONTROL))
             self.connected = True
@@ -84,7 +87,8 @@ class Bus:
                 await pubsub.unsubscribe(*map(channel, old))
             subscribed = (subscribed | new) - old
             try:
-                await asyncio.wait_for(self._changed.wait(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._changed.wait()
             except TimeoutError:
                 await pubsub.ping()
 

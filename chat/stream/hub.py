@@ -22,8 +22,11 @@ POLL_SECONDS = 3
 """How often heads are compared while the bus is down."""
 TOO_FAR = 1000
 """Changes. Whoever is further behind gets a reset instead."""
-PAGE = 200
+PAGE = 50
+SLICE_BYTES = 64 * 1024
+"""How much of a replay is written before the next waits until that has been taken."""
 DRAIN_MS = 5000
+STOP_SECONDS = 2
 
 
 class Source(Protocol):
@@ -44,6 +47,7 @@ class Hub:
 
     def __init__(self, url: str, source: Source, wire: Wire, on_control: Callable[[str, str], None]) -> None:
         self.wire = wire
+        self.draining = False
         self._on_control = on_control
         self.bus = Bus(url, self._receive, self._gap)
         self._source = source
@@ -56,19 +60,27 @@ class Hub:
     # --- the process -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        """Connects to the bus and begins to compare heads."""
         self._spawn(self.bus.run())
         self._spawn(self._tick())
 
     async def stop(self) -> None:
+        """Ends the hub's tasks; streams are the business of `drain`."""
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
 
     def drain(self) -> None:
-        """Sends everyone away, each to come back after a time of their own."""
+        """Sends everyone away, also those who come from now on."""
+        self.draining = True
         for listener in self._follows.keys() | self._hears.keys():
-            pause = random.randint(100, DRAIN_MS)  # noqa: S311  # spreads the return, hides nothing
-            listener.end(self.wire.closed("drain", retry_ms=pause))
+            self.send_away(listener)
+
+    def send_away(self, listener: Listener) -> None:
+        """Ends a stream; its browser comes back after a time of its own."""
+        pause = random.randint(100, DRAIN_MS)  # noqa: S311  # spreads the return, hides nothing
+        listener.end(self.wire.closed("drain", retry_ms=pause))
 
     # --- one listener ------------------------------------------------------------------------------------------
 
@@ -86,6 +98,8 @@ class Hub:
                 return False
             if topic.head is None:
                 await self._heal(topic)
+                if topic.doubted:
+                    self._heal_soon(topic, 0)
             await self._replay(listener, topic, after)
             self._follows[listener] = topic
             topic.listeners.add(listener)
@@ -104,6 +118,7 @@ class Hub:
             self._remove(listener, heard.pop(name))
 
     def leave(self, listener: Listener) -> None:
+        """Forgets a listener. Does nothing when it is not known."""
         followed = self._follows.pop(listener, None)
         for topic in (*self._hears.pop(listener, {}).values(), *([followed] if followed else ())):
             self._remove(listener, topic)
@@ -119,16 +134,21 @@ class Hub:
         if after is None or after > head or head - after > TOO_FAR:
             listener.cursor = topic.head or 0
             if after is not None:
-                listener.push(self.wire.reset())
+                listener.push(self.wire.reset(listener.cursor))
             return
         listener.cursor = after
+        waiting: list[bytes] = []
         while listener.cursor < topic.floor:
             page = await self._source.changes(topic.name, listener.cursor, PAGE)
             if not page:
                 break
-            listener.push(b"".join(self.wire.change(seq, html) for seq, html in page))
+            for seq, html in page:
+                waiting.append(self.wire.change(seq, html))
+                if sum(map(len, waiting)) > SLICE_BYTES or seq == page[-1][0]:
+                    listener.push(b"".join(waiting))
+                    waiting.clear()
+                    await listener.drained()
             listener.cursor = page[-1][0]
-            await listener.drained()
         topic.send_tail(listener)
 
     # --- topics ------------------------------------------------------------------------------------------------
@@ -179,12 +199,13 @@ class Hub:
             self._on_control("", "")
             return
         topic = self._topics.get(name)
-        if topic is not None and topic.head is not None:
+        if topic is not None:
             self._doubt(topic)
 
     def _doubt(self, topic: Topic) -> None:
         topic.doubted = True
-        self._heal_soon(topic, 0)
+        if topic.head is not None:  # else it is being read for the first time
+            self._heal_soon(topic, 0)
 
     # --- healing -----------------------------------------------------------------------------------------------
 
@@ -227,7 +248,7 @@ class Hub:
         topic.start_at(newest)
         for listener in tuple(topic.listeners):
             listener.cursor = newest
-            listener.push(self.wire.reset())
+            listener.push(self.wire.reset(newest))
 
     async def _tick(self) -> None:
         """I10: a lost announcement is found by comparing heads, with each ping and faster while the bus is down."""
@@ -248,7 +269,7 @@ class Hub:
                 topic for name, head in heads.items() if (topic := self._topics.get(name)) and head > (topic.head or 0)
             ]
             for topic in behind:
-                await self._heal(topic)
+                self._doubt(topic)
         except Exception as error:
             log.warning("heads not compared: %s", error)
 

@@ -1,6 +1,7 @@
 """One open stream: a plain ASGI response that holds no request, no thread and no database connection."""
 
 import asyncio
+import logging
 import random
 import types
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, MutableMapping
@@ -15,12 +16,15 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[ASGIMessage]]
 Send = Callable[[ASGIMessage], Coroutine[Any, Any, None]]
 
+log = logging.getLogger("madang.stream")
+
 MOST_WAITING_BYTES = 1024 * 1024
 WRITE_SECONDS = 20
 RETRY_MS = (1000, 5000)
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
+    (b"connection", b"close"),
     (b"x-accel-buffering", b"no"),
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -44,6 +48,8 @@ async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subs
         if not await _join(stream, hub, subscription):
             stream.push(hub.wire.closed("removed"))
             return
+        if hub.draining:
+            hub.send_away(stream)
         retry_ms = random.randint(*RETRY_MS)  # noqa: S311  # so that not all come back at once
         stream.push(hub.wire.ping(stream.cursor, retry_ms))
         while (await receive())["type"] != "http.disconnect":
@@ -85,9 +91,11 @@ class Stream:
         self._waiting_bytes = 0
 
     async def start(self) -> None:
+        """Sends the head of the response."""
         await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
 
     def push(self, frames: bytes) -> None:
+        """Writes now, or as soon as the socket takes it. Never blocks, never raises."""
         if self.ended:
             return
         if self._writing is None:
@@ -99,10 +107,12 @@ class Stream:
             self._waiting_bytes += len(frames)
 
     async def drained(self) -> None:
+        """Returns when the socket has taken all that was pushed, or has been given up."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
 
     def end(self, frame: bytes) -> None:
+        """Sends this last frame and ends the response."""
         self.push(frame)
         self._cut()
 
@@ -112,15 +122,20 @@ class Stream:
         if self._writing is not None:
             self._writing.cancel()
             return
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        except Exception as error:
+            self._lost(error)
 
     def _write(self, frames: bytes) -> None:
         step = self._send({"type": "http.response.body", "body": frames, "more_body": True})
         try:
             blocker = step.send(None)
         except StopIteration:
+            return
+        except Exception as error:
+            self._lost(error)
             return
         self._writing = asyncio.get_running_loop().create_task(self._finish(step, blocker))
 
@@ -131,10 +146,18 @@ class Stream:
         except TimeoutError:
             self._cut()
             return
+        except Exception as error:
+            self._lost(error)
+            return
         self._writing = None
         if self._waiting:
             frames, self._waiting, self._waiting_bytes = b"".join(self._waiting), [], 0
             self._write(frames)
+
+    def _lost(self, error: Exception) -> None:
+        """The server could not write: whatever that means, it concerns this stream alone."""
+        log.info("a stream was lost: %r", error)
+        self._cut()
 
     def _cut(self) -> None:
         if not self.ended:

@@ -20,6 +20,7 @@ class Envelope:
     data: str
 
     def pack(self) -> bytes:
+        """Three lines: seq, event, data."""
         return f"{self.seq}\n{self.event}\n{self.data}".encode()
 
     @classmethod
@@ -40,6 +41,7 @@ class Wire:
         return self.encode("", html, seq).removeprefix("event: \n").encode()
 
     def signal(self, event: str, data: str) -> bytes:
+        """A state, not part of the log: named, without an id."""
         return self.encode(event, data, None).encode()
 
     def ping(self, seq: int, retry_ms: int | None = None) -> bytes:
@@ -47,8 +49,10 @@ class Wire:
         frame = self.signal("ping", json.dumps({"seq": seq}))
         return frame if retry_ms is None else b"retry: %d\n" % retry_ms + frame
 
-    def reset(self) -> bytes:
-        return self.signal("reset", "{}")
+    def reset(self, seq: int) -> bytes:
+        """The timeline has to be read anew; who has done so knows all up to `seq`."""
+        return self.signal("reset", json.dumps({"seq": seq}))
 
     def closed(self, reason: str, **facts: int) -> bytes:
+        """The server's last word: "removed", "signed-out" or "drain" (then with `retry_ms`)."""
         return self.signal("closed", json.dumps({"reason": reason} | facts))

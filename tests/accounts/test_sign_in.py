@@ -1,5 +1,7 @@
 """Signing in and out, by form."""
 
+import uuid
+
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -49,7 +51,7 @@ def test_who_is_signed_in_is_not_asked_again(bob: Cast) -> None:
 
 
 def test_the_stylesheet_of_ones_own_messages(bob: Cast) -> None:
-    response = Client().get("/accounts/mine/1234.css")
+    response = Client().get("/mine/1234.css")
     assert response["Content-Type"].startswith("text/css")
     assert '[data-sender="1234"]' in response.text
 
@@ -59,3 +61,24 @@ def test_pages_allow_no_inline_script_and_no_frame(bob: Cast) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+
+
+def test_what_was_typed_outlives_a_session_that_ended(bob: Cast) -> None:
+    browser = Client()
+    room, mid = f"/rooms/{bob.room.pk}/", str(uuid.uuid4())
+    refused = browser.post(f"{room}messages/", {"text": "long\nthoughts & <more>", "client_mid": mid})
+    assert refused.status_code == 401
+    assert refused.context["next"] == room
+    assert "long\nthoughts &amp; &lt;more&gt;" in refused.text
+    form = {"username": "bob", "next": room, "unsent": refused.context["unsent"]}
+    wrong = browser.post("/accounts/login/", form | {"password": "wrong"})
+    assert wrong.context["unsent"] == "long\nthoughts & <more>"
+    assert browser.post("/accounts/login/", form | {"password": "madang"})["Location"] == room
+    composer = browser.get(room).context["composer"]
+    assert composer["text"].value() == "long\nthoughts & <more>"
+    browser.post(f"{room}messages/", {"text": composer["text"].value(), "client_mid": mid})
+    assert browser.get(room).context["composer"]["text"].value() == ""
+
+
+def test_the_sign_in_page_does_not_lead_to_itself(bob: Cast) -> None:
+    assert Browser(bob.bob).get("/accounts/login/?next=/accounts/login/")["Location"] == "/"

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection, transaction
 
 from chat.accounts.actions import create_people, open_session
@@ -13,8 +15,9 @@ from chat.accounts.models import User
 from chat.messages.actions import delete_message, edit_message, post_message
 from chat.messages.models import Message
 from chat.rooms.actions import add_members, remove_member
+from chat.stream.bus import channel
 from tests.conftest import Cast
-from tests.processes import House, stream_process
+from tests.processes import House, eventually, stream_process
 from tests.sse import Listener, Timeline, assert_replay_equals_reload
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,9 +83,10 @@ def test_fifty_writers_one_order(house: House, cast: Cast) -> None:
                         raise ChangedMyMind
             except ChangedMyMind:
                 pass
-        connection.close()
+            finally:
+                connection.close()  # the pool has fewer connections than there are writers
 
-    with ThreadPoolExecutor(12) as threads:
+    with ThreadPoolExecutor(50) as threads:
         list(threads.map(write, writers))
     assert list(Message.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, 2001))
     for listener in listeners:
@@ -177,6 +181,9 @@ def test_without_a_position_only_news_come(house: House, cast: Cast) -> None:
 
 def test_the_pulse_of_other_rooms(house: House, cast: Cast) -> None:
     with Listener(f"{house.stream[0]}/stream/", cast.bob).wait_open() as listener:
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            pulse_channel = channel(f"pulse:{cast.room.pk}")
+            eventually(lambda: client.pubsub_numsub(pulse_channel)[0][1])
         post(cast, cast.alice)
         pulse = listener.wait(lambda heard: heard.named("pulse")).named("pulse")[0]
         assert pulse.facts == {"room": str(cast.room.pk), "seq": 1, "sender": cast.alice.pk}
@@ -210,6 +217,7 @@ def test_outsiders_and_strangers(house: House, cast: Cast, kind: str) -> None:
 def test_a_process_that_is_stopped_sends_its_listeners_away(house: House, cast: Cast) -> None:
     with stream_process() as address:
         listeners = [follow(address, cast, cast.bob).wait_open() for _ in range(5)]
+        listeners.append(Listener(f"{address}/stream/", cast.olive).wait_open())
     for listener in listeners:
         last = listener.wait(lambda heard: heard.ended).frames[-1]
         assert (last.event, last.facts["reason"]) == ("closed", "drain")

@@ -1,5 +1,6 @@
 """Posting: the answer, the rows, what was announced; and olive every time."""
 
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from chat.messages.actions import LONGEST, post_message
 from chat.messages.models import Message
 from chat.rooms.actions import remove_member
 from chat.rooms.models import Room, RoomMember
-from tests.conftest import Browser, Cast
+from tests.conftest import Announced, Browser, Cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +25,7 @@ def body(text: str = "안녕하세요") -> dict[str, str]:
     return {"text": text, "client_mid": str(uuid.uuid4())}
 
 
-def test_a_post_is_stored_and_answered_with_its_fragment(cast: Cast) -> None:
+def test_a_post_is_stored_announced_and_answered_with_its_fragment(cast: Cast, announced: Announced) -> None:
     response = Browser(cast.alice).post(url(cast.room), post := body())
     message = Message.objects.get()
     assert response.status_code == 201
@@ -35,6 +36,19 @@ def test_a_post_is_stored_and_answered_with_its_fragment(cast: Cast) -> None:
     assert Room.objects.get().last_seq == 1
     assert RoomMember.objects.get(user=cast.alice).last_read_seq == 1
     assert RoomMember.objects.get(user=cast.bob).last_read_seq == 0
+    [change], [pulse] = announced.on(f"room:{cast.room.pk}", 1), announced.on(f"pulse:{cast.room.pk}", 1)
+    assert (change.seq, change.event) == (1, "")
+    assert response.text in change.data
+    assert (pulse.seq, pulse.event) == (0, "pulse")
+    assert json.loads(pulse.data) == {"room": str(cast.room.pk), "seq": 1, "sender": cast.alice.pk}
+
+
+def test_nothing_is_announced_before_the_commit(cast: Cast, announced: Announced) -> None:
+    with transaction.atomic():
+        post_message(room=cast.room, sender=cast.alice, client_mid=uuid.uuid4(), text="maybe")
+        transaction.on_commit(lambda: None)
+        transaction.set_rollback(True)
+    assert announced.nothing()
 
 
 def test_the_same_client_mid_is_one_message_for_ever(cast: Cast) -> None:
@@ -94,6 +108,8 @@ BAD = {
     "missing": {"text": None},
     "only spaces": {"text": " \n\t\u3000"},
     "only invisible": {"text": "\u200b\u2060\u00ad"},
+    "only Hangul fillers": {"text": "\u3164\u115f \uffa0"},
+    "only a variation selector": {"text": "\ufe0f"},
     "too long": {"text": "가" * (LONGEST + 1)},
     "NUL": {"text": "a\0b"},
     "no UUID": {"client_mid": "not-a-uuid"},
@@ -113,11 +129,12 @@ def test_what_cannot_be_posted_is_refused_in_words(cast: Cast, bad: dict[str, st
     assert not Message.objects.exists()
 
 
-def test_bytes_that_are_no_text_do_no_harm(cast: Cast) -> None:
-    surrogate = b"text=%ED%A0%80x&client_mid=" + str(uuid.uuid4()).encode()
+@pytest.mark.parametrize("text", [b"%ED%A0%80x", b"%FF", b"\xff\xfe", b"caf%E9"])
+def test_bytes_that_are_no_text_are_refused(cast: Cast, text: bytes) -> None:
+    surrogate = b"text=" + text + b"&client_mid=" + str(uuid.uuid4()).encode()
     response = Browser(cast.alice).post(url(cast.room), surrogate, content_type="application/x-www-form-urlencoded")
-    assert response.status_code == 201
-    assert Message.objects.get().text == "\ufffd\ufffd\ufffdx"
+    assert response.status_code == 422
+    assert not Message.objects.exists()
 
 
 @pytest.mark.parametrize("text", ["a\r\nb\rc\nd", " leading", "trailing \n", "가" * LONGEST, "\r\n" * 9_999 + "x"])
@@ -132,18 +149,20 @@ def test_markup_is_text(cast: Cast) -> None:
     assert "<b hx-get" not in response.text
 
 
-def test_olive_finds_no_room(cast: Cast) -> None:
+def test_olive_finds_no_room(cast: Cast, announced: Announced) -> None:
     missing = Browser(cast.olive).post(f"/rooms/{uuid.uuid4()}/messages/", body())
     forbidden = Browser(cast.olive).post(url(cast.room), body())
     assert missing.status_code == forbidden.status_code == 404
     assert missing.content == forbidden.content
     assert not Message.objects.exists()
+    assert announced.nothing()
 
 
 def test_a_stranger_is_sent_to_sign_in(cast: Cast) -> None:
     response = Browser().post(url(cast.room), body())
     assert (response.status_code, response["HX-Redirect"]) == (401, "/accounts/login/")
-    assert Client().post(url(cast.room), body())["Location"].startswith("/accounts/login/")
+    assert Client().post(url(cast.room), body()).status_code == 401
+    assert not Message.objects.exists()
 
 
 def test_who_was_removed_posts_no_more(cast: Cast) -> None:

@@ -184,7 +184,7 @@ async def test_who_is_too_far_away_or_nowhere_starts_fresh(after: int) -> None:
     log.commit(hub_module.TOO_FAR + 1)
     async with running(log) as hub:
         ear = await follow(hub, after)
-        assert ear.heard == [b"event: reset\ndata: {}"]
+        assert ear.heard == [b'event: reset\ndata: {"seq": 1001}']
         assert ear.cursor == hub_module.TOO_FAR + 1
 
 
@@ -196,7 +196,7 @@ async def test_a_flood_resets_those_who_follow() -> None:
         await subscribed(hub)
         log.commit(hub_module.TOO_FAR * 5)
         publish(hub_module.TOO_FAR * 5, data="")
-        await ear.until(lambda ear: b"event: reset\ndata: {}" in ear.heard)
+        await ear.until(lambda ear: b'event: reset\ndata: {"seq": 5000}' in ear.heard)
         log.commit(ear.cursor + 1)
         publish(ear.cursor + 1)
         await ear.until(lambda ear: ear.ids == [hub_module.TOO_FAR * 5 + 1])

@@ -19,8 +19,8 @@ export function start(root, {signal} = {}) {
   }
 
   function connectLater() {
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++);
-    setTimeout(() => live.dispatchEvent(new Event("reconnect")), pause * (0.5 + Math.random() / 2));
+    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures++);
+    setTimeout(() => live.dispatchEvent(new Event("reconnect")), longest * (0.5 + Math.random() / 2));
   }
 
   on("htmx:sse:after:connection", ({detail}) => {
@@ -37,18 +37,22 @@ export function start(root, {signal} = {}) {
   });
 
   on("closed", ({detail}) => {
-    const {reason, retry_ms: pause} = JSON.parse(detail.data);
+    const {reason, retry_ms: retry} = JSON.parse(detail.data);
     if (reason === "removed") leave(live.dataset.home);
     if (reason === "signed-out") leave(live.dataset.signIn);
-    if (pause && connection) connection.config.reconnectDelay = pause;
+    if (retry && connection) connection.config.reconnectDelay = retry;
   });
-  on("reset", () => {
+  on("reset", async ({detail}) => {
     if (root.querySelector(".latest")) location.reload();
-    else reload(timeline);
+    while (!await reload(timeline)) await pause(FIRST_PAUSE * (1 + Math.random() * 4));
+    const {seq} = JSON.parse(detail.data); // known from now on: the next connect need not start before it
+    if (connection) connection.lastEventId = String(Math.max(seq, Number(connection.lastEventId)));
   });
 }
 
-/** The newest page in place of what is shown. Tries again until it has it. */
+const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
+
+/** The newest page in place of what is shown. Whether it has arrived. */
 async function reload(timeline) {
   let arrived = false;
   const settled = new AbortController();
@@ -57,7 +61,7 @@ async function reload(timeline) {
   }, {signal: settled.signal});
   await htmx.ajax("GET", `${timeline.dataset.messages}?limit=50`, {source: timeline, target: timeline, swap: "innerHTML"});
   settled.abort();
-  if (!arrived) setTimeout(() => reload(timeline), FIRST_PAUSE * (1 + Math.random() * 4));
+  return arrived;
 }
 
 start(document);
