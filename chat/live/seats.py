@@ -74,6 +74,8 @@ class Seats:
         self._hub = hub
         self._source = source
         self._of: dict[int, set[Seat]] = {}
+        self._asking: list[tuple[Seat, asyncio.Future[Rights]]] = []
+        self._reading = asyncio.Lock()
         self._doubted: set[int] = set()
         self._doubt = asyncio.Event()
 
@@ -87,8 +89,24 @@ class Seats:
             del self._of[seat.user_id]
 
     async def may_stay(self, seat: Seat) -> bool:
-        rights = await self._source.run(lambda: Rights.read([seat]))
-        return rights.refusal(seat) is None
+        """Asks for one seat. Those who ask while a read is under way share the next."""
+        answer: asyncio.Future[Rights] = asyncio.get_running_loop().create_future()
+        self._asking.append((seat, answer))
+        async with self._reading:
+            if not answer.done():
+                await self._answer_all()
+        return answer.result().refusal(seat) is None
+
+    async def _answer_all(self) -> None:
+        asking, self._asking = self._asking, []
+        try:
+            rights = await self._source.run(lambda: Rights.read([seat for seat, _ in asking]))
+        except BaseException:
+            self._asking = asking + self._asking  # each of the others reads anew
+            raise
+        for _, answer in asking:
+            if not answer.done():
+                answer.set_result(rights)
 
     def ask_again(self, person: int | None = None) -> None:
         """Soon, for one person or, with None, for all."""

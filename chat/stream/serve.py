@@ -44,8 +44,8 @@ class Subscription:
 async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subscription) -> None:
     """Serves one stream until the browser leaves, `Stream.end` is called, or the reader is too slow."""
     try:
-        await stream.start()
         if not await _join(stream, hub, subscription):
+            await stream.start()
             stream.push(hub.wire.closed("removed"))
             return
         if hub.draining:
@@ -63,10 +63,18 @@ async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subs
 
 
 async def _join(stream: "Stream", hub: Hub, subscription: Subscription) -> bool:
+    """The response begins when the check has passed: who sees it begin misses nothing from then on."""
+
+    async def check() -> bool:
+        passed = await subscription.check()
+        if passed:
+            await stream.start()
+        return passed
+
     if subscription.topic is None:
-        joined = await subscription.check()
+        joined = await check()
     else:
-        joined = await hub.follow(stream, subscription.topic, subscription.after, subscription.check)
+        joined = await hub.follow(stream, subscription.topic, subscription.after, check)
     if joined:
         hub.hear(stream, subscription.signals)
     return joined

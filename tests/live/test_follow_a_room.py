@@ -172,6 +172,17 @@ def test_a_position_nobody_can_be_at_starts_fresh(house: House, cast: Cast, garb
             assert listener.named("ping")[0].facts == {"seq": 1}
 
 
+def test_who_has_seen_the_response_begin_misses_nothing(house: House, cast: Cast) -> None:
+    session = open_session(person=cast.bob)
+    urls = [f"{address}/rooms/{cast.room.pk}/stream/" for address in house.stream * 20]
+    with ThreadPoolExecutor(40) as threads:
+        listeners = list(threads.map(lambda url: Listener(url, cast.bob, session=session), urls))
+    post(cast, cast.alice)
+    for listener in listeners:
+        assert listener.wait_id(1).ids == [1]
+        listener.close()
+
+
 def test_without_a_position_only_news_come(house: House, cast: Cast) -> None:
     post(cast, cast.alice)
     with follow(house.stream[0], cast, cast.bob).wait_open() as listener:
