@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django_eventstream.utils import sse_encode_event
 
 from chat.accounts.actions import open_session
@@ -52,3 +53,24 @@ def test_the_lease_ends_what_nobody_announced(cast: Cast, monkeypatch: pytest.Mo
         return endings[cast.bob].frame, endings[cast.jiyoung].frame
 
     assert asyncio.run(story()) == (b'event: closed\ndata: {"reason": "removed"}\n\n', b"")
+
+
+def test_who_takes_a_seat_is_asked_for_once_more(cast: Cast) -> None:
+    sessions = {person: open_session(person=person) for person in (cast.bob, cast.jiyoung, cast.alice)}
+    RoomMember.objects.filter(user=cast.bob).delete()
+    Session.objects.filter(session_key=sessions[cast.alice]).delete()
+
+    async def story() -> list[bool]:
+        source = Postgres()
+        hub = Hub(settings.REDIS_URL, source, Wire(sse_encode_event), lambda event, data: None)
+        seats = Seats(hub, source)
+        topic = f"room:{cast.room.pk}"
+        asked = [
+            seats.may_stay(Seat(Ending(), person.pk, session, person.get_session_auth_hash(), topic))  # type: ignore[arg-type]
+            for person, session in sessions.items()
+        ]
+        answers = await asyncio.gather(*asked)
+        source.close()
+        return answers
+
+    assert asyncio.run(story()) == [False, True, False]
