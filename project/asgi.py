@@ -1,7 +1,13 @@
-"""Pages and streams, for an ASGI server. Django itself runs behind the WSGI bridge, never in its ASGI handler."""
+"""Pages and streams, for an ASGI server. Django answers in a process beside it; this one only reads with its models."""
 
-from project.wsgi import application as django  # isort: skip  # first: it loads the apps
+import os
 
-from chat.live.asgi import Madang
+import django
 
-application = Madang(django)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+django.setup()
+
+from chat.live.asgi import Madang  # noqa: E402  # needs the apps
+from project.pages.bridge import Pages  # noqa: E402
+
+application = Madang(Pages())

@@ -13,11 +13,12 @@ from types import FrameType
 import uvicorn
 
 from project.asgi import application
+from project.connection import Connection
 
 BACKLOG = 4096
 SHUTDOWN_SECONDS = 4
 KEEP_ALIVE_SECONDS = 75
-UNREAD_MS = 30_000
+UNREAD_MS = 20_000
 """How long the kernel keeps a connection whose other end takes nothing."""
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         lifespan="on",
         access_log=False,
         log_level="warning",

@@ -2,40 +2,54 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
-from typing import Any, cast
+import logging
+from typing import Protocol
 from urllib.parse import quote
 
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
+from django.db import DatabaseError
 from django_eventstream.utils import sse_encode_event
 
 from chat.accounts.actions import ASK_AGAIN
-from chat.live.body import App, WholeBodies
+from chat.live.body import WholeBodies
 from chat.live.channels import ROOM
-from chat.live.seats import Seat, Seats
+from chat.live.door import Door
+from chat.live.seats import Claim, Seat, Seats
 from chat.live.source import Postgres
 from chat.live.ticket import CONTENT_TYPE, Ticket
 from chat.stream.hub import Hub
-from chat.stream.serve import ASGIMessage, Receive, Scope, Send, Stream, Subscription, serve
+from chat.stream.serve import SOCKET, ASGIMessage, Receive, Scope, Send, Stream, Subscription, serve
 from chat.stream.wire import Wire
 
-WSGIApp = Callable[..., Any]
-PAGE_THREADS = 8
+FACTS = "madang.facts"
+"""In the scope's extensions: what Django cannot know of this process."""
+AWAY = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"2")]
+
+log = logging.getLogger("madang.live")
+
+
+class Pages(Protocol):
+    """Django, wherever it runs: an ASGI application that works while `run` does."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    async def run(self) -> None: ...
 
 
 class Madang:
     """An ASGI application. Streams need `start` first; `drain` sends their listeners away, `stop` ends it all."""
 
-    def __init__(self, django: WSGIApp) -> None:
-        self._pages = WholeBodies(cast(App, WSGIMiddleware(self._aware(django), workers=PAGE_THREADS)))
+    def __init__(self, pages: Pages) -> None:
+        self._django = pages
+        self._pages = WholeBodies(pages)
 
     async def start(self) -> None:
         """Connects this process to the others."""
         self._source = Postgres()
         self.hub = Hub(settings.REDIS_URL, self._source, Wire(sse_encode_event), self._control)
         self._seats = Seats(self.hub, self._source)
-        self._asking = asyncio.create_task(self._seats.run())
+        self._door = Door(self._source)
+        self._tasks = [asyncio.create_task(self._django.run()), asyncio.create_task(self._seats.run())]
         self.hub.start()
 
     def drain(self) -> None:
@@ -44,7 +58,9 @@ class Madang:
 
     async def stop(self) -> None:
         """Ends what `start` began."""
-        self._asking.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
         await self.hub.stop()
         self._source.close()
 
@@ -52,6 +68,7 @@ class Madang:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
+            scope["extensions"][FACTS] = {"madang.bus": "ok" if self.hub.bus.connected else "away"}
             if not scope["query_string"].isascii():
                 scope["query_string"] = quote(scope["query_string"], safe="%&=+").encode()
             if scope["path"].endswith("/stream/"):
@@ -68,35 +85,37 @@ class Madang:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer: list[ASGIMessage] = []
-        await self._pages(scope, receive, _kept_in(answer))
-        if (b"content-type", CONTENT_TYPE.encode()) not in answer[0]["headers"]:
-            for message in answer:
-                await send(message)
+        try:
+            ticket = await self._door.ticket(scope)
+        except DatabaseError as error:
+            await _away(send, error)
             return
-        ticket = Ticket.unpack(b"".join(message.get("body", b"") for message in answer))
-        del answer
-        await self._hold(receive, Stream(send), ticket)
+        if ticket is None:
+            answer: list[ASGIMessage] = []
+            await self._pages(scope, receive, _kept_in(answer))
+            if (b"content-type", CONTENT_TYPE.encode()) not in answer[0]["headers"]:
+                for message in answer:
+                    await send(message)
+                return
+            ticket = Ticket.unpack(b"".join(message.get("body", b"") for message in answer))
+            del answer
+        stream = Stream(send, scope["extensions"][SOCKET])
+        try:
+            await self._hold(receive, stream, ticket)
+        except DatabaseError as error:
+            if not stream.started:
+                await _away(send, error)
 
     async def _hold(self, receive: Receive, stream: Stream, ticket: Ticket) -> None:
         topic = next((channel for channel in ticket.channels if channel.startswith(ROOM)), None)
         signals = [channel for channel in ticket.channels if channel != topic]
-        seat = Seat(stream, ticket.user_id, ticket.session_key, ticket.auth_hash, topic)
+        seat = Seat(stream, Claim(ticket.session_key, ticket.user_id, ticket.auth_hash), topic)
         self._seats.take(seat)
         try:
             check = functools.partial(self._seats.may_stay, seat)
             await serve(receive, stream, self.hub, Subscription(topic, ticket.after, signals, check))
         finally:
             self._seats.leave(seat)
-
-    def _aware(self, django: WSGIApp) -> WSGIApp:
-        """Tells Django what it cannot know: that streams are held here, and whether the bus is there."""
-
-        def application(environ: dict[str, Any], start_response: Any) -> Any:
-            environ["madang.bus"] = "ok" if self.hub.bus.connected else "away"
-            return django(environ, start_response)
-
-        return application
 
     def _control(self, event: str, data: str) -> None:
         if event == ASK_AGAIN:
@@ -110,3 +129,9 @@ def _kept_in(messages: list[ASGIMessage]) -> Send:
         messages.append(message)
 
     return keep
+
+
+async def _away(send: Send, error: DatabaseError) -> None:
+    log.warning("a stream was refused, Postgres is away: %s", error)
+    await send({"type": "http.response.start", "status": 503, "headers": AWAY})
+    await send({"type": "http.response.body", "body": b"Try again in a moment.\n"})

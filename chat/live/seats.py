@@ -12,8 +12,10 @@ from uuid import UUID
 
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from chat.accounts.models import User
+from chat.live.batch import Batch
 from chat.live.channels import room_of, signals
 from chat.live.source import Postgres
 from chat.rooms.models import RoomMember
@@ -26,14 +28,21 @@ RETRY_SECONDS = 2
 log = logging.getLogger("madang.live")
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who somebody is, by which session."""
+
+    session_key: str
+    user_id: int
+    auth_hash: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Seat:
     """One open stream and by what right it is open."""
 
     stream: Stream
-    user_id: int
-    session_key: str
-    auth_hash: str
+    claim: Claim
     topic: str | None
 
 
@@ -46,9 +55,10 @@ class Rights:
     rooms: dict[int, set[UUID]]
 
     @classmethod
-    def read(cls, seats: Collection[Seat]) -> "Rights":
-        people = {seat.user_id for seat in seats}
-        keys = {seat.session_key for seat in seats}
+    def read(cls, claims: Collection[Claim]) -> "Rights":
+        """In three queries."""
+        people = {claim.user_id for claim in claims}
+        keys = {claim.session_key for claim in claims}
         sessions = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
         users = User.objects.filter(pk__in=people, is_active=True)
         rooms: dict[int, set[UUID]] = {person: set() for person in people}
@@ -60,11 +70,17 @@ class Rights:
             rooms,
         )
 
+    def hold(self, claim: Claim) -> bool:
+        """Whether somebody is signed in as they claim."""
+        return claim.session_key in self.sessions and constant_time_compare(
+            self.auth_hashes.get(claim.user_id, ""), claim.auth_hash
+        )
+
     def refusal(self, seat: Seat) -> str | None:
         """Why the stream has to end: "signed-out" or "removed"."""
-        if seat.session_key not in self.sessions or self.auth_hashes.get(seat.user_id) != seat.auth_hash:
+        if not self.hold(seat.claim):
             return "signed-out"
-        if seat.topic is not None and room_of(seat.topic) not in self.rooms[seat.user_id]:
+        if seat.topic is not None and room_of(seat.topic) not in self.rooms[seat.claim.user_id]:
             return "removed"
         return None
 
@@ -73,40 +89,26 @@ class Seats:
     def __init__(self, hub: Hub, source: Postgres) -> None:
         self._hub = hub
         self._source = source
+        self._rights = Batch(self._read)
         self._of: dict[int, set[Seat]] = {}
-        self._asking: list[tuple[Seat, asyncio.Future[Rights]]] = []
-        self._reading = asyncio.Lock()
         self._doubted: set[int] = set()
         self._doubt = asyncio.Event()
 
     def take(self, seat: Seat) -> None:
-        self._of.setdefault(seat.user_id, set()).add(seat)
+        self._of.setdefault(seat.claim.user_id, set()).add(seat)
 
     def leave(self, seat: Seat) -> None:
-        here = self._of[seat.user_id]
+        here = self._of[seat.claim.user_id]
         here.discard(seat)
         if not here:
-            del self._of[seat.user_id]
+            del self._of[seat.claim.user_id]
 
     async def may_stay(self, seat: Seat) -> bool:
-        """Asks for one seat. Those who ask while a read is under way share the next."""
-        answer: asyncio.Future[Rights] = asyncio.get_running_loop().create_future()
-        self._asking.append((seat, answer))
-        async with self._reading:
-            if not answer.done():
-                await self._answer_all()
-        return answer.result().refusal(seat) is None
+        """Asks for one seat; many who ask at once are answered together."""
+        return (await self._rights.ask(seat)).refusal(seat) is None
 
-    async def _answer_all(self) -> None:
-        asking, self._asking = self._asking, []
-        try:
-            rights = await self._source.run(lambda: Rights.read([seat for seat, _ in asking]))
-        except BaseException:
-            self._asking = asking + self._asking  # each of the others reads anew
-            raise
-        for _, answer in asking:
-            if not answer.done():
-                answer.set_result(rights)
+    async def _read(self, seats: Collection[Seat]) -> Rights:
+        return await self._source.run(lambda: Rights.read([seat.claim for seat in seats]))
 
     def ask_again(self, person: int | None = None) -> None:
         """Soon, for one person or, with None, for all."""
@@ -132,12 +134,12 @@ class Seats:
     async def _check(self, seats: Collection[Seat]) -> None:
         if not seats:
             return
-        rights = await self._source.run(lambda: Rights.read(seats))
+        rights = await self._read(seats)
         for seat in self._of_those_still_here(seats):
             if reason := rights.refusal(seat):
                 seat.stream.end(self._hub.wire.closed(reason))
             else:
-                self._hub.hear(seat.stream, signals(rights.rooms[seat.user_id], seat.topic))
+                self._hub.hear(seat.stream, signals(rights.rooms[seat.claim.user_id], seat.topic))
 
     def _of_those_still_here(self, seats: Collection[Seat]) -> list[Seat]:
-        return [seat for seat in seats if seat in self._of.get(seat.user_id, ())]
+        return [seat for seat in seats if seat in self._of.get(seat.claim.user_id, ())]

@@ -3,11 +3,9 @@
 import asyncio
 import logging
 import random
-import types
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chat.stream.hub import Hub
 
@@ -18,6 +16,7 @@ Send = Callable[[ASGIMessage], Coroutine[Any, Any, None]]
 
 log = logging.getLogger("madang.stream")
 
+SOCKET = "madang.socket"
 MOST_WAITING_BYTES = 1024 * 1024
 WRITE_SECONDS = 20
 RETRY_MS = (1000, 5000)
@@ -29,6 +28,27 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+
+
+class Socket(Protocol):
+    """What the server gives beside ASGI's `send`, as `SOCKET` in the scope's extensions: the connection itself."""
+
+    @property
+    def full(self) -> bool:
+        """Whether what was written has to be read before more is."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Sends or buffers these bytes of the response as they are. Raises OSError when the other end has gone."""
+        ...
+
+    async def writable(self) -> None:
+        """Returns when it is no longer full."""
+        ...
+
+    def abort(self) -> None:
+        """Drops the connection and what it has buffered."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,8 @@ async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subs
     finally:
         hub.leave(stream)
         await stream.close()
+        while stream.aborted and (await receive())["type"] != "http.disconnect":
+            pass
 
 
 async def _join(stream: "Stream", hub: Hub, subscription: Subscription) -> bool:
@@ -87,35 +109,54 @@ class Stream:
     MOST_WAITING_BYTES queue up. A slower reader is cut off, and comes back with its Last-Event-ID.
     """
 
-    __slots__ = ("_send", "_task", "_waiting", "_waiting_bytes", "_writing", "cursor", "ended")
+    __slots__ = (
+        "_send",
+        "_socket",
+        "_task",
+        "_waiting",
+        "_waiting_bytes",
+        "_writing",
+        "aborted",
+        "cursor",
+        "ended",
+        "started",
+    )
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, socket: Socket) -> None:
         self.cursor = 0
         self.ended = False
+        self.aborted = False
+        self.started = False
         self._send = send
+        self._socket = socket
         self._task = asyncio.current_task()
         self._writing: asyncio.Task[None] | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
 
     async def start(self) -> None:
-        """Sends the head of the response."""
+        """Sends the head of the response, which has no length and therefore comes in chunks."""
+        self.started = True
         await self._send({"type": "http.response.start", "status": 200, "headers": HEADERS})
 
     def push(self, frames: bytes) -> None:
         """Writes now, or as soon as the socket takes it. Never blocks, never raises."""
         if self.ended:
             return
-        if self._writing is None:
+        if self._writing is None and not self._socket.full:
             self._write(frames)
-        elif self._waiting_bytes + len(frames) > MOST_WAITING_BYTES:
+            return
+        if self._waiting_bytes + len(frames) > MOST_WAITING_BYTES:
             self._cut()
-        else:
-            self._waiting.append(frames)
-            self._waiting_bytes += len(frames)
+            return
+        self._waiting.append(frames)
+        self._waiting_bytes += len(frames)
+        self._write_later()
 
     async def drained(self) -> None:
-        """Returns when the socket has taken all that was pushed, or has been given up."""
+        """Returns when the socket takes more, or has been given up."""
+        if self._socket.full:
+            self._write_later()
         if self._writing is not None:
             await asyncio.wait([self._writing])
 
@@ -125,10 +166,12 @@ class Stream:
         self._cut()
 
     async def close(self) -> None:
-        """Ends the response, or drops it when the reader does not take even that."""
+        """Ends the response, or drops the connection when the reader does not take even that."""
         self.ended = True
-        if self._writing is not None:
-            self._writing.cancel()
+        if not self.started:
+            return
+        if self._writing is not None or self._socket.full:
+            self._abort()
             return
         try:
             async with asyncio.timeout(WRITE_SECONDS):
@@ -137,30 +180,33 @@ class Stream:
             self._lost(error)
 
     def _write(self, frames: bytes) -> None:
-        step = self._send({"type": "http.response.body", "body": frames, "more_body": True})
         try:
-            blocker = step.send(None)
-        except StopIteration:
-            return
-        except Exception as error:
+            self._socket.write(_chunk(frames))
+        except OSError as error:
             self._lost(error)
-            return
-        self._writing = asyncio.get_running_loop().create_task(self._finish(step, blocker))
 
-    async def _finish(self, step: Coroutine[Any, Any, None], blocker: Any) -> None:
+    def _write_later(self) -> None:
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write_when_possible())
+
+    async def _write_when_possible(self) -> None:
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await _resume(step, blocker)
+            while (self._waiting or self._socket.full) and not self.ended:
+                async with asyncio.timeout(WRITE_SECONDS):
+                    await self._socket.writable()
+                frames, self._waiting, self._waiting_bytes = b"".join(self._waiting), [], 0
+                if frames:
+                    self._write(frames)
+            self._writing = None
         except TimeoutError:
             self._cut()
-            return
-        except Exception as error:
-            self._lost(error)
-            return
-        self._writing = None
-        if self._waiting:
-            frames, self._waiting, self._waiting_bytes = b"".join(self._waiting), [], 0
-            self._write(frames)
+
+    def _abort(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+        self._waiting.clear()
+        self.aborted = True
+        self._socket.abort()
 
     def _lost(self, error: Exception) -> None:
         """The server could not write: whatever that means, it concerns this stream alone."""
@@ -174,14 +220,12 @@ class Stream:
                 self._task.cancel()
 
 
-@types.coroutine
-def _resume(step: Coroutine[Any, Any, None], blocker: Any) -> Generator[Any, Any, None]:
-    """Awaits the rest of a coroutine whose first step was taken by hand and gave `blocker` to wait for."""
-    with suppress(StopIteration):
-        while True:
-            try:
-                result = yield blocker
-            except BaseException as error:
-                blocker = step.throw(error)
-            else:
-                blocker = step.send(result)
+def _chunk(frames: bytes) -> bytes:
+    """One chunk of an HTTP/1.1 body (RFC 9112, 7.1). The same frames go to many, one after the other."""
+    global _last_chunk  # noqa: PLW0603
+    if _last_chunk[0] is not frames:
+        _last_chunk = (frames, b"%x\r\n%b\r\n" % (len(frames), frames))
+    return _last_chunk[1]
+
+
+_last_chunk = (b"", b"")

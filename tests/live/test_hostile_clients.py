@@ -21,6 +21,7 @@ from chat.stream.serve import ASGIMessage, Stream
 from tests.conftest import Cast
 from tests.processes import House
 from tests.sse import Listener
+from tests.stream.test_serve import Socket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,20 +113,23 @@ def test_who_is_removed_between_the_answer_and_the_stream_hears_nothing(cast: Ca
     topic, session = f"room:{cast.room.pk}", open_session(person=cast.bob)
     ticket = Ticket(cast.bob.pk, session, cast.bob.get_session_auth_hash(), [topic], after=0)
     remove_member(room=cast.room, person=cast.bob)
-    sent: list[ASGIMessage] = []
+    socket = Socket()
+
+    class NoPages:
+        async def __call__(self, *_: Any) -> None:
+            raise AssertionError
+
+        async def run(self) -> None:
+            pass
 
     async def story() -> None:
         async def receive() -> ASGIMessage:
             return {"type": "http.disconnect"}
 
-        async def send(message: ASGIMessage) -> None:
-            sent.append(message)
-
-        madang = Madang(lambda *_: [])
+        madang = Madang(NoPages())
         await madang.start()
-        await madang._hold(receive, Stream(send), ticket)
+        await madang._hold(receive, Stream(socket.send, socket), ticket)
         await madang.stop()
 
     asyncio.run(story())
-    said = b"".join(message.get("body", b"") for message in sent)
-    assert said == b'event: closed\ndata: {"reason": "removed"}\n\n'
+    assert socket.written == [b"head", b'event: closed\ndata: {"reason": "removed"}\n\n', b""]

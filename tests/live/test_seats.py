@@ -10,7 +10,7 @@ from django_eventstream.utils import sse_encode_event
 
 from chat.accounts.actions import open_session
 from chat.live import seats as seats_module
-from chat.live.seats import Seat, Seats
+from chat.live.seats import Claim, Seat, Seats
 from chat.live.source import Postgres
 from chat.rooms.models import RoomMember
 from chat.stream.hub import Hub
@@ -43,7 +43,7 @@ def test_the_lease_ends_what_nobody_announced(cast: Cast, monkeypatch: pytest.Mo
         endings = {person: Ending() for person in sessions}
         for person, session in sessions.items():
             seats.take(
-                Seat(endings[person], person.pk, session, person.get_session_auth_hash(), f"room:{cast.room.pk}")  # type: ignore[arg-type]
+                Seat(endings[person], Claim(session, person.pk, person.get_session_auth_hash()), f"room:{cast.room.pk}")  # type: ignore[arg-type]
             )
         asking = asyncio.create_task(seats.run())
         await source.run(lambda: RoomMember.objects.filter(user=cast.bob).delete())
@@ -66,7 +66,7 @@ def test_who_takes_a_seat_is_asked_for_once_more(cast: Cast) -> None:
         seats = Seats(hub, source)
         topic = f"room:{cast.room.pk}"
         asked = [
-            seats.may_stay(Seat(Ending(), person.pk, session, person.get_session_auth_hash(), topic))  # type: ignore[arg-type]
+            seats.may_stay(Seat(Ending(), Claim(session, person.pk, person.get_session_auth_hash()), topic))  # type: ignore[arg-type]
             for person, session in sessions.items()
         ]
         answers = await asyncio.gather(*asked)

@@ -10,17 +10,39 @@ from tests.stream.told import told
 
 
 class Socket:
-    """An ASGI server's `send`: takes all while it is open, waits while it is full."""
+    """A connection whose other end reads while it is open. What `serve` would send besides is noted too."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
+        self.aborted = False
         self.room = asyncio.Event()
         self.room.set()
 
+    @property
+    def full(self) -> bool:
+        return not self.room.is_set()
+
+    def write(self, data: bytes) -> None:
+        length, rest = data.split(b"\r\n", 1)
+        assert len(rest) == int(length, 16) + 2
+        assert rest.endswith(b"\r\n")
+        self.written.append(rest[:-2])
+
+    async def writable(self) -> None:
+        await self.room.wait()
+
+    def abort(self) -> None:
+        self.aborted = True
+
     async def send(self, message: ASGIMessage) -> None:
-        if not self.room.is_set():
-            await self.room.wait()
-        self.written.append(message["body"])
+        self.written.append(message.get("body", b"head"))
+
+
+async def opened(socket: Socket) -> Stream:
+    stream = Stream(socket.send, socket)
+    await stream.start()
+    socket.written.clear()
+    return stream
 
 
 async def settle() -> None:
@@ -31,7 +53,7 @@ async def settle() -> None:
 @told
 async def test_frames_are_written_at_once_without_a_task() -> None:
     socket = Socket()
-    stream = Stream(socket.send)
+    stream = await opened(socket)
     stream.push(b"a")
     stream.push(b"b")
     assert socket.written == [b"a", b"b"]
@@ -40,7 +62,7 @@ async def test_frames_are_written_at_once_without_a_task() -> None:
 @told
 async def test_what_waited_goes_out_in_one_piece_and_in_order() -> None:
     socket = Socket()
-    stream = Stream(socket.send)
+    stream = await opened(socket)
     socket.room.clear()
     for frame in (b"a", b"b", b"c"):
         stream.push(frame)
@@ -49,12 +71,12 @@ async def test_what_waited_goes_out_in_one_piece_and_in_order() -> None:
     await stream.drained()
     await settle()
     stream.push(b"d")
-    assert socket.written == [b"a", b"bc", b"d"]
+    assert socket.written == [b"abc", b"d"]
 
 
 async def _held(socket: Socket, streams: list[Stream]) -> None:
     """What `serve` does: it waits until the stream is ended."""
-    stream = Stream(socket.send)
+    stream = await opened(socket)
     streams.append(stream)
     try:
         await asyncio.Event().wait()
@@ -74,7 +96,7 @@ async def test_who_lets_too_much_wait_is_cut_off(monkeypatch: pytest.MonkeyPatch
     for _ in range(10):
         streams[0].push(b"x" * 20)
     await asyncio.wait_for(task, 5)
-    assert socket.written == []
+    assert socket.aborted
     streams[0].push(b"late")
     assert socket.written == []
 
@@ -88,6 +110,7 @@ async def test_who_reads_nothing_for_long_is_cut_off(monkeypatch: pytest.MonkeyP
     socket.room.clear()
     streams[0].push(b"x")
     await asyncio.wait_for(task, 5)
+    assert socket.aborted
 
 
 @told
@@ -98,3 +121,30 @@ async def test_the_last_frame_is_sent_before_the_end() -> None:
     streams[0].end(b"bye")
     await asyncio.wait_for(task, 5)
     assert socket.written == [b"bye", b""]
+
+
+@told
+async def test_who_has_gone_is_forgotten() -> None:
+    class Gone(Socket):
+        def write(self, data: bytes) -> None:
+            raise ConnectionResetError
+
+    socket, streams = Gone(), list[Stream]()
+    task = asyncio.create_task(_held(socket, streams))
+    await settle()
+    streams[0].push(b"x")
+    await asyncio.wait_for(task, 5)
+    assert streams[0].ended
+
+
+@told
+async def test_a_replay_waits_until_the_reader_has_taken_it() -> None:
+    socket = Socket()
+    stream = await opened(socket)
+    stream.push(b"page")
+    socket.room.clear()
+    waiting = asyncio.create_task(stream.drained())
+    await settle()
+    assert not waiting.done()
+    socket.room.set()
+    await asyncio.wait_for(waiting, 5)
