@@ -56,6 +56,7 @@ def main() -> None:
 
 async def _serve(server: Server, listener: socket.socket, lifeline: int | None) -> None:
     if lifeline is not None:
+        os.set_inheritable(lifeline, False)
         asyncio.get_running_loop().add_reader(lifeline, _follow_parent, lifeline)
     await server.serve(sockets=[listener])
 
@@ -71,6 +72,7 @@ def _listener(options: argparse.Namespace) -> socket.socket:
     else:
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         listener = socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)
+    listener.set_inheritable(False)  # the pages' process has no business with it
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
     return listener
