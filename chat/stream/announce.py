@@ -11,6 +11,7 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from chat.stream import shards
 from chat.stream.bus import channel
 from chat.stream.wire import Envelope
 
@@ -37,10 +38,8 @@ def announce(*news: News) -> None:
 
 def _publish(news: tuple[News, ...]) -> None:
     try:
-        with _redis(settings.REDIS_URL).pipeline(transaction=False) as pipe:
-            for item in news:
-                pipe.publish(channel(item.topic), Envelope(item.seq, item.event, item.render()).pack())
-            pipe.execute()
+        envelopes = [(channel(item.topic), Envelope(item.seq, item.event, item.render()).pack()) for item in news]
+        shards.publish(_redis(settings.REDIS_URL), envelopes)
     except redis.RedisError as error:
         log.warning("not announced, Redis is away: %s", error)
 
@@ -49,4 +48,5 @@ def _publish(news: tuple[News, ...]) -> None:
 def _redis(url: str) -> redis.Redis:
     # A connection that Redis closed is opened anew; one that hangs is given up, for a post waits for this.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    return redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
+    wait = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    return redis.Redis.from_url(url, **wait, retry=retry, redis_connect_func=shards.ask)

@@ -7,12 +7,14 @@ subscription, the first as well as each one after a broken link, is reported as 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from chat.stream.shards import has_shards
 
 log = logging.getLogger("madang.stream")
 
@@ -21,6 +23,8 @@ SILENCE_SECONDS = 15
 PAUSE_SECONDS = (0.1, 0.2, 0.5, 1, 2)
 CONTROL = "control"
 PREFIX = "madang."
+
+Command = Callable[..., Awaitable[None]]
 
 
 def channel(topic: str) -> str:
@@ -71,20 +75,24 @@ class Bus:
         retry = Retry(NoBackoff(), 0)
         client = redis.Redis.from_url(self._url, socket_connect_timeout=3, socket_timeout=None, retry=retry)
         async with client, client.pubsub() as pubsub, asyncio.TaskGroup() as tasks:
-            await pubsub.subscribe(channel(CONTROL))
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await pubsub.connect()
+                shards = await has_shards(pubsub.connection)
+                subscribe, unsubscribe = _commands(pubsub, shards=shards)
+                await subscribe(channel(CONTROL))
             self.connected = True
             self._changed.set()
-            tasks.create_task(self._keep_subscribed(pubsub))
+            tasks.create_task(self._keep_subscribed(pubsub, subscribe, unsubscribe))
             tasks.create_task(self._read(pubsub))
 
-    async def _keep_subscribed(self, pubsub: Any) -> None:
+    async def _keep_subscribed(self, pubsub: Any, subscribe: Command, unsubscribe: Command) -> None:
         subscribed = {CONTROL}
         while True:
             self._changed.clear()
             if new := self._topics - subscribed:
-                await pubsub.subscribe(*map(channel, new))
+                await subscribe(*map(channel, new))
             if old := subscribed - self._topics:
-                await pubsub.unsubscribe(*map(channel, old))
+                await unsubscribe(*map(channel, old))
             subscribed = (subscribed | new) - old
             try:
                 async with asyncio.timeout(PING_SECONDS):
@@ -99,10 +107,14 @@ class Bus:
             if message is None or message["channel"] is None:
                 continue
             topic = message["channel"].decode().removeprefix(PREFIX)
-            if message["type"] == "subscribe":
+            if message["type"] in {"subscribe", "ssubscribe"}:
                 self._on_gap(topic)
-            elif message["type"] == "message":
+            elif message["type"] in {"message", "smessage"}:
                 self._on_message(topic, message["data"])
+
+
+def _commands(pubsub: Any, *, shards: bool) -> tuple[Command, Command]:
+    return (pubsub.ssubscribe, pubsub.sunsubscribe) if shards else (pubsub.subscribe, pubsub.unsubscribe)
 
 
 def _cause(error: BaseException) -> BaseException:

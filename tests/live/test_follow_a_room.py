@@ -6,8 +6,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import redis
-from django.conf import settings
 from django.db import connection, transaction
 
 from chat.accounts.actions import create_people, open_session
@@ -15,10 +13,10 @@ from chat.accounts.models import User
 from chat.messages.actions import delete_message, edit_message, post_message
 from chat.messages.models import Message
 from chat.rooms.actions import add_members, remove_member
-from chat.stream.bus import channel
 from tests.conftest import Cast
 from tests.processes import House, eventually, stream_process
 from tests.sse import Listener, Timeline, assert_replay_equals_reload
+from tests.stream.told import subscribers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,9 +190,7 @@ def test_without_a_position_only_news_come(house: House, cast: Cast) -> None:
 
 def test_the_pulse_of_other_rooms(house: House, cast: Cast) -> None:
     with Listener(f"{house.stream[0]}/stream/", cast.bob).wait_open() as listener:
-        with redis.Redis.from_url(settings.REDIS_URL) as client:
-            pulse_channel = channel(f"pulse:{cast.room.pk}")
-            eventually(lambda: client.pubsub_numsub(pulse_channel)[0][1])
+        eventually(lambda: subscribers(f"pulse:{cast.room.pk}"))
         post(cast, cast.alice)
         pulse = listener.wait(lambda heard: heard.named("pulse")).named("pulse")[0]
         assert pulse.facts == {"room": str(cast.room.pk), "seq": 1, "sender": cast.alice.pk}

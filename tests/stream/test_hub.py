@@ -10,10 +10,11 @@ from django.conf import settings
 from django_eventstream.utils import sse_encode_event
 
 from chat.stream import hub as hub_module
+from chat.stream import shards
 from chat.stream.bus import channel
 from chat.stream.hub import Hub
 from chat.stream.wire import Envelope, Wire
-from tests.stream.told import told
+from tests.stream.told import subscribers, told
 
 TOPIC = "room:under-test"
 SECONDS = 10
@@ -106,8 +107,12 @@ async def subscribed(hub: Hub) -> None:
 
 
 def publish(seq: int, data: str = "live", event: str = "") -> None:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.publish(channel(TOPIC), Envelope(seq, event, data).pack())
+    say(Envelope(seq, event, data).pack())
+
+
+def say(*payloads: bytes) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL, redis_connect_func=shards.ask) as client:
+        shards.publish(client, [(channel(TOPIC), payload) for payload in payloads])
 
 
 @told
@@ -217,9 +222,7 @@ async def test_garbage_on_the_bus_stops_nothing() -> None:
     async with running(log) as hub:
         ear = await follow(hub)
         await subscribed(hub)
-        with redis.Redis.from_url(settings.REDIS_URL) as client:
-            for garbage in (b"", b"\xff", b"no envelope", b"x" * 10_000_000):
-                client.publish(channel(TOPIC), garbage)
+        say(b"", b"\xff", b"no envelope", b"x" * 10_000_000)
         log.commit(1)
         publish(1)
         await ear.until(lambda ear: ear.ids == [1])
@@ -265,13 +268,8 @@ async def test_only_topics_with_listeners_are_subscribed() -> None:
         await subscribed(hub)
         hub.leave(ear)
         async with asyncio.timeout(SECONDS):
-            while _subscribers():
+            while subscribers(TOPIC):
                 await asyncio.sleep(0.01)
-
-
-def _subscribers() -> int:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        return client.pubsub_numsub(channel(TOPIC))[0][1]
 
 
 @told
