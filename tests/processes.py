@@ -61,21 +61,27 @@ def stream_process() -> Iterator[str]:
 
 @contextmanager
 def _process(arguments: list[str], port: str) -> Iterator[str]:
-    """Starts it on the test database and waits until it answers."""
-    database = connection.settings_dict
-    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
-    environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL}
-    process = subprocess.Popen([sys.executable, *arguments], cwd=settings.ROOT, env=environ)
+    """Starts it and waits until it answers."""
+    process = launch(arguments)
     address = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: _answers(address, process))
+        eventually(lambda: answers(address, process))
         yield address
     finally:
         process.terminate()
         assert process.wait(15) is not None
 
 
-def _answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
+def launch(arguments: list[str], **environ: str) -> "subprocess.Popen[bytes]":
+    """Starts a Python program of Madang's on the test database."""
+    database = connection.settings_dict
+    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
+    environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL} | environ
+    return subprocess.Popen([sys.executable, *arguments], cwd=settings.ROOT, env=environ)
+
+
+def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it serves by now. Fails when it has ended."""
     assert process.poll() is None, "the process ended before it answered"
     try:
         return httpx.get(f"{address}/health/", timeout=5).status_code == 200
