@@ -1,12 +1,13 @@
 """Madang as several real processes, for tests of what passes between them."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 READY_SECONDS = 30
+GRANIAN = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--blocking-threads", "4"]
 
 
 @dataclass(frozen=True)
@@ -36,54 +38,104 @@ def eventually(condition: Callable[[], object], seconds: float = READY_SECONDS) 
         time.sleep(0.01)
 
 
+class Process:
+    """One of ours on the test database. Killed, it can be started again on its port."""
+
+    def __init__(self, program: list[str], environ: Mapping[str, str] | None = None) -> None:
+        """`environ` adds to what the process needs anyway."""
+        port = str(free_port())
+        database = connection.settings_dict
+        url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
+        self.address = f"http://127.0.0.1:{port}"
+        self._command = [sys.executable, *program[:2], "--port", port, *program[2:]]
+        self._environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL} | (environ or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> "Process":
+        """Returns at once."""
+        self._process = subprocess.Popen(
+            self._command, cwd=settings.ROOT, env=self._environ, start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        return self
+
+    def wait_ready(self) -> "Process":
+        """Returns when it answers."""
+        eventually(self._answers)
+        return self
+
+    def terminate(self) -> None:
+        """As an operator does. Returns at once."""
+        assert self._process is not None
+        self._process.terminate()
+
+    def wait_ended(self) -> None:
+        """Leaves nothing of it behind."""
+        assert self._process is not None
+        try:
+            self._process.wait(15)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """kill -9, with all its children."""
+        self.signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(15)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To it and all its children."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "the process ended before it answered"
+        try:
+            return httpx.get(f"{self.address}/health/", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def web(**environ: str) -> Process:
+    """A process of pages and posts."""
+    return Process([*GRANIAN, "project.wsgi:application"], environ)
+
+
+def stream(**environ: str) -> Process:
+    """A process of streams."""
+    return Process(["-m", "project.serve"], environ)
+
+
+@contextmanager
+def running(*processes: Process) -> Iterator[None]:
+    """They are started together, and stopped together at the end of the block."""
+    with ExitStack() as stack:
+        for process in processes:
+            stack.callback(process.start().kill)
+        for process in processes:
+            process.wait_ready()
+        yield
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait_ended()
+
+
 @contextmanager
 def start_house(webs: int = 2, streams: int = 2) -> Iterator[House]:
-    with ExitStack() as stack:
-        web = [stack.enter_context(web_process()) for _ in range(webs)]
-        stream = [stack.enter_context(stream_process()) for _ in range(streams)]
-        yield House(web, stream)
-
-
-@contextmanager
-def web_process() -> Iterator[str]:
-    port = str(free_port())
-    program = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", port, "--blocking-threads", "4"]
-    with _process([*program, "project.wsgi:application"], port) as address:
-        yield address
+    web_processes = [web() for _ in range(webs)]
+    stream_processes = [stream() for _ in range(streams)]
+    with running(*web_processes, *stream_processes):
+        yield House([each.address for each in web_processes], [each.address for each in stream_processes])
 
 
 @contextmanager
 def stream_process() -> Iterator[str]:
-    port = str(free_port())
-    with _process(["-m", "project.serve", "--port", port], port) as address:
-        yield address
-
-
-@contextmanager
-def _process(arguments: list[str], port: str) -> Iterator[str]:
-    """Starts it and waits until it answers."""
-    process = launch(arguments)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: answers(address, process))
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(15) is not None
-
-
-def launch(arguments: list[str], **environ: str) -> "subprocess.Popen[bytes]":
-    """Starts a Python program of Madang's on the test database."""
-    database = connection.settings_dict
-    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
-    environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL} | environ
-    return subprocess.Popen([sys.executable, *arguments], cwd=settings.ROOT, env=environ)
-
-
-def answers(address: str, process: "subprocess.Popen[bytes]") -> bool:
-    """Whether it serves by now. Fails when it has ended."""
-    assert process.poll() is None, "the process ended before it answered"
-    try:
-        return httpx.get(f"{address}/health/", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
+    process = stream()
+    with running(process):
+        yield process.address
