@@ -92,6 +92,10 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
+    def died(self) -> bool:
+        """Whether it has ended, whoever wanted that."""
+        return self._process is None or self._process.poll() is not None
+
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "the process ended before it answered"
