@@ -178,7 +178,8 @@ class Outcome:
         slowest = max(writer.slowest for writer in self.writers)
         print(
             f"\n{name}: {self.report}; {self.acts} acts, refused {dict(self.refusals)}, slowest answer {slowest:.2f} s"
-            f"; {len(self.browsers)} listeners, {self.connects} connects, {resets} resets, settled in {self.settled:.2f} s"
+            f"; {len(self.browsers)} listeners, {self.connects} connects, {resets} resets, "
+            f"settled in {self.settled:.2f} s"
         )
 
     def assert_nothing_is_wrong(self, *, stalest: float) -> None:
