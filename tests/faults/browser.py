@@ -46,6 +46,8 @@ class Browser:
         self.connects = 0
         self.resets = 0
         self.open = False
+        self.roomless = False
+        """Its stream turned out to be one without a room."""
         self.ended = ""
         """The reason, when it must not come back."""
         self.kept: Kept | None = None
@@ -114,14 +116,19 @@ class Browser:
                 article = row.article if row.seq == event.id else f"{row.article} of {row.seq}"
                 self.observer.log.append(Seen(now, event.id, article, row.place, row.digest))
         elif event.name == "ping":
-            self.open = True
-            self.observer.log.append(Pinged(now, json.loads(event.data)["seq"]))
+            self._take_ping(now, json.loads(event.data)["seq"])
         elif event.name == "reset":
             await self._reload(json.loads(event.data)["seq"])
         elif event.name == "closed":
             facts = json.loads(event.data)
             if facts["reason"] != "drain":
                 self.ended = facts["reason"]
+
+    def _take_ping(self, now: float, seq: int) -> None:
+        self.open = True
+        self.roomless = seq == 0 < self.cursor
+        if not self.roomless:
+            self.observer.log.append(Pinged(now, seq))
 
     async def _reload(self, seq: int) -> None:
         self.resets += 1

@@ -57,21 +57,25 @@ def kill_pubsub_clients(engine: Killable) -> int:
         return int(client.client_kill_filter(_type="pubsub"))
 
 
+def own_postgres(folder: Path) -> Killable:
+    return Killable(Postgres(folder))
+
+
 @contextmanager
-def own_postgres(folder: Path) -> Iterator[Killable]:
-    """Django uses it for the time of the block."""
-    with Killable(Postgres(folder)) as engine:
-        before = dict(connection.settings_dict)
-        place = {"HOST": str(engine.engine.socket.parent), "PORT": "5432", "USER": "madang", "NAME": "madang"}
-        _use(before | place)
-        try:
+def django_on(postgres: Killable, *, migrate: bool = False) -> Iterator[None]:
+    """Django uses that one for the time of the block."""
+    before = dict(connection.settings_dict)
+    place = {"HOST": str(postgres.engine.socket.parent), "PORT": "5432", "USER": "madang", "NAME": "madang"}
+    _use(place)
+    try:
+        if migrate:
             call_command("migrate", verbosity=0)
-            yield engine
-        finally:
-            _use(before)
+        yield
+    finally:
+        _use({name: before[name] for name in place})
 
 
-def _use(database: dict[str, object]) -> None:
+def _use(place: dict[str, object]) -> None:
     connection.close()
     connection.close_pool()
-    connection.settings_dict.update(database)
+    connection.settings_dict.update(place)

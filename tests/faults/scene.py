@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 
 from chat.accounts.actions import create_people, open_session
+from chat.accounts.models import User
 from chat.messages.models import Message
 from chat.rooms.actions import add_members, create_room
 from chat.rooms.models import Room
@@ -72,16 +73,17 @@ class Scene:
         self.webs = [each.address for each in house.web]
         self.streams = [each.address for each in house.stream]
         self.writers: list[Writer] = []
-        self.browsers = [self._browser(number) for number in range(len(self.watching))]
+        self.browsers = [self.browser(person, number) for number, person in enumerate(self.watching)]
+        for number, browser in enumerate(self.browsers):
+            browser.connect_delay = number / 200  # people do not come all at once
+            browser.kept = Kept() if number < SAMPLE else None
 
-    def _browser(self, number: int) -> Browser:
-        person = self.watching[number]
+    def browser(self, person: User, number: int) -> Browser:
+        """Someone's tab, which starts at the process that is due."""
         first = number % len(self.streams)
         streams = self.streams[first:] + self.streams[:first]
-        browser = Browser(Observer(person.username), open_session(person=person), str(self.room.pk), streams, self.webs)
-        browser.connect_delay = number / 200  # people do not come all at once
-        browser.kept = Kept() if number < SAMPLE else None
-        return browser
+        observer = Observer(person.username)
+        return Browser(observer, open_session(person=person), str(self.room.pk), streams, self.webs)
 
     def open(self) -> None:
         """Returns when all follow."""
