@@ -115,9 +115,7 @@ class Scene:
         self.go_on(0)
         head = Room.objects.heads([self.room.pk])[self.room.pk]
         begun = time.monotonic()
-        while time.monotonic() < begun + seconds and any(
-            each.cursor < head for each in self.browsers if not each.ended
-        ):
+        while time.monotonic() < begun + seconds and self._late(head):
             time.sleep(0.02)
         settled = time.monotonic() - begun
         acts = [act for writer in self.writers for act in writer.acts]
@@ -127,6 +125,9 @@ class Scene:
         if not report.anomalies:
             self._compare_samples(fresh)
         return outcome
+
+    def _late(self, head: int) -> bool:
+        return any(each.cursor < head for each in self.browsers if each.observer.removed is None)
 
     def _fresh_page(self) -> str:
         """Every message, page by page."""

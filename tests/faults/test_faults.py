@@ -24,7 +24,7 @@ NOTICED = 16
 def test_no_fault(plant: Plant) -> None:
     with scene(plant.house) as it:
         it.write()
-        it.go_on(PROFILE.seconds(60, 6))
+        it.go_on(PROFILE.seconds(60, 5))
         outcome = it.settle()
     outcome.say("no fault")
     outcome.assert_nothing_is_wrong(stalest=2)
@@ -35,13 +35,13 @@ def test_no_fault(plant: Plant) -> None:
 def test_redis_is_killed_and_comes_back(plant: Plant) -> None:
     with scene(plant.house) as it:
         it.write()
-        it.go_on(2)
+        it.go_on(1)
         plant.link.set(Link.REFUSED)
         plant.redis.kill()
         it.go_on(PROFILE.seconds(10, 4))
         plant.redis.start()
         plant.link.set(Link.OPEN)
-        it.go_on(PROFILE.seconds(20, 3))
+        it.go_on(PROFILE.seconds(20, 2))
         outcome = it.settle()
     outcome.say("kill -9 Redis")
     outcome.assert_nothing_is_wrong(stalest=10)
@@ -76,7 +76,7 @@ def test_the_link_to_redis_is_half_open(plant: Plant) -> None:
 
 
 def test_one_process_after_the_other_is_killed(plant: Plant) -> None:
-    pause = PROFILE.seconds(10, 3)
+    pause = PROFILE.seconds(10, 2)
     alternating = itertools.chain.from_iterable(itertools.zip_longest(plant.house.stream, plant.house.web))
     with scene(plant.house) as it:
         it.write()
@@ -113,7 +113,7 @@ def test_nothing_is_announced(plant: Plant) -> None:
     webs = [web(REDIS_URL=plant.link.url, **broken.environ("never-publishes"))]
     with running(*webs), scene(House(webs, plant.house.stream)) as it:
         it.write()
-        it.go_on(PROFILE.seconds(20, 3))
+        it.go_on(PROFILE.seconds(20, 2))
         outcome = it.settle()
     outcome.say("nothing is announced")
     outcome.assert_nothing_is_wrong(stalest=NOTICED)
@@ -121,7 +121,7 @@ def test_nothing_is_announced(plant: Plant) -> None:
 
 def test_a_process_stands_still(plant: Plant) -> None:
     still = plant.house.stream[0]
-    seconds = PROFILE.seconds(40, 6)
+    seconds = PROFILE.seconds(40, 5)
     with scene(plant.house) as it:
         it.write()
         it.go_on(1)

@@ -62,10 +62,10 @@ def test_postgres_is_restarted_at_once(fragile: Plant, on_postgres: Killable) ->
     with scene(fragile.house) as it:
         it.write()
         for _ in range(round(PROFILE.seconds(3, 1))):
-            it.go_on(PROFILE.seconds(5, 2))
+            it.go_on(PROFILE.seconds(5, 1))
             on_postgres.kill(signal.SIGQUIT)
             bring_back(on_postgres)
-            it.go_on(PROFILE.seconds(10, 4))
+            it.go_on(PROFILE.seconds(10, 3))
         outcome = it.settle()
     outcome.say("Postgres immediate restart")
     assert_healed(outcome, stalest=16)
@@ -74,11 +74,11 @@ def test_postgres_is_restarted_at_once(fragile: Plant, on_postgres: Killable) ->
 def test_postgres_is_away(fragile: Plant, on_postgres: Killable) -> None:
     with scene(fragile.house) as it:
         it.write()
-        it.go_on(2)
+        it.go_on(1)
         on_postgres.kill(signal.SIGQUIT)
-        it.go_on(PROFILE.seconds(20, 5))
+        it.go_on(PROFILE.seconds(20, 4))
         bring_back(on_postgres)
-        it.go_on(PROFILE.seconds(15, 4))
+        it.go_on(PROFILE.seconds(15, 3))
         outcome = it.settle()
     outcome.say("Postgres away")
     assert_healed(outcome, stalest=16)
