@@ -44,11 +44,9 @@ class Process:
     def __init__(self, program: list[str], environ: Mapping[str, str] | None = None) -> None:
         """`environ` adds to what the process needs anyway."""
         port = str(free_port())
-        database = connection.settings_dict
-        url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
         self.address = f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, *program[:2], "--port", port, *program[2:]]
-        self._environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL} | (environ or {})
+        self._arguments = [*program[:2], "--port", port, *program[2:]]
+        self._environ = environ or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,14 +56,12 @@ class Process:
 
     def start(self) -> "Process":
         """Returns at once."""
-        self._process = subprocess.Popen(
-            self._command, cwd=settings.ROOT, env=self._environ, start_new_session=True, stdin=subprocess.DEVNULL
-        )
+        self._process = launch(self._arguments, **self._environ)
         return self
 
     def wait_ready(self) -> "Process":
         """Returns when it answers."""
-        eventually(self._answers)
+        eventually(lambda: answers(self.address, self._process))
         return self
 
     def terminate(self) -> None:
@@ -96,13 +92,24 @@ class Process:
         """Whether it has ended, whoever wanted that."""
         return self._process is None or self._process.poll() is not None
 
-    def _answers(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, "the process ended before it answered"
-        try:
-            return httpx.get(f"{self.address}/health/", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
+
+def launch(arguments: list[str], **environ: str) -> "subprocess.Popen[bytes]":
+    """Starts a Python program of Madang's on the test database, in a session of its own."""
+    database = connection.settings_dict
+    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
+    environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL} | environ
+    command = [sys.executable, *arguments]
+    return subprocess.Popen(command, cwd=settings.ROOT, env=environ, start_new_session=True, stdin=subprocess.DEVNULL)
+
+
+def answers(address: str, process: "subprocess.Popen[bytes] | None") -> bool:
+    """Whether it serves by now. Fails when it has ended."""
+    assert process is not None
+    assert process.poll() is None, "the process ended before it answered"
+    try:
+        return httpx.get(f"{address}/health/", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def web(**environ: str) -> Process:
