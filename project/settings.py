@@ -58,9 +58,8 @@ REDIS_URL = engines.redis.url(HERE)
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "limits": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "chat.messages.counters.Counters",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     },
 }
 RATELIMIT_USE_CACHE = "limits"

@@ -62,7 +62,7 @@ def post_message(
             message.seq = message.changed_seq = Room.objects.take_seq(room.pk)
             message.created_at = timezone.now()
             message.save(force_insert=True)
-            if not RoomMember.objects.filter(room=room, user=sender).read_up_to(message.seq):
+            if not RoomMember.objects.read_up_to(message.seq, room.pk, sender.pk):
                 raise NotAMember
             _announce(message)
     except IntegrityError:

@@ -6,8 +6,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import connections, models
-from django.db.models import F, Q
-from django.db.models.functions import Greatest
+from django.db.models import Q
 
 from chat.accounts.models import COLORS, User, initials
 
@@ -77,9 +76,15 @@ class Room(models.Model):
 
 
 class RoomMemberQuerySet(models.QuerySet["RoomMember"]):
-    def read_up_to(self, seq: int) -> int:
-        """Moves read cursors to `seq`, never back. Returns how many members that concerned."""
-        return self.update(last_read_seq=Greatest(F("last_read_seq"), seq))
+    def read_up_to(self, seq: int, room_id: uuid.UUID, user_id: int) -> bool:
+        """Moves a member's read cursor to `seq`, never back. Returns whether they are a member."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(
+                "UPDATE chat_roommember SET last_read_seq = GREATEST(last_read_seq, %s)"
+                " WHERE room_id = %s AND user_id = %s",
+                [seq, room_id, user_id],
+            )
+            return bool(cursor.rowcount)
 
 
 class RoomMember(models.Model):

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chat.stream import shards
+from chat.stream.breaker import REDIS
 from chat.stream.bus import channel
 from chat.stream.wire import Envelope
 
@@ -39,7 +40,8 @@ def announce(*news: News) -> None:
 def _publish(news: tuple[News, ...]) -> None:
     try:
         envelopes = [(channel(item.topic), Envelope(item.seq, item.event, item.render()).pack()) for item in news]
-        shards.publish(_redis(settings.REDIS_URL), envelopes)
+        with REDIS:
+            shards.publish(_redis(settings.REDIS_URL), envelopes)
     except redis.RedisError as error:
         log.warning("not announced, Redis is away: %s", error)
 

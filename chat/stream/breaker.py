@@ -1,0 +1,39 @@
+"""A Redis that hangs costs one request its patience, not every request."""
+
+import threading
+import time
+from types import TracebackType
+
+import redis
+
+PAUSE_SECONDS = 2
+
+
+class Breaker:
+    """A context for what is asked of Redis: after a timeout it raises redis.ConnectionError at once, for
+    PAUSE_SECONDS; then one may try again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._broken_until = 0.0
+
+    def __enter__(self) -> None:
+        if not self._broken_until:
+            return
+        with self._lock:
+            now = time.monotonic()
+            if now < self._broken_until:
+                raise redis.ConnectionError("Redis did not answer a moment ago")
+            self._broken_until = now + PAUSE_SECONDS
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, redis.TimeoutError):
+            self._broken_until = time.monotonic() + PAUSE_SECONDS
+        elif self._broken_until and error is None:
+            self._broken_until = 0.0
+
+
+REDIS = Breaker()
+"""The one Redis of this process."""
