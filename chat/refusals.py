@@ -1,12 +1,19 @@
-"""Where the product's own errors become HTTP."""
+"""Where the product's own errors, and a database that is away, become HTTP."""
 
+import sys
 from collections.abc import Callable
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden
+from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.defaults import page_not_found
+from django.views.defaults import server_error as own_fault
 
 from chat.messages.actions import Gone, NotYours
 from chat.rooms.access import NotAMember
+
+RETRY_SECONDS = 3
 
 
 class Refusals:
@@ -22,3 +29,17 @@ class Refusals:
         if isinstance(error, NotYours):
             return HttpResponseForbidden("Only the sender may change a message.\n", content_type="text/plain")
         return None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`, which also hears of what fails in middleware. The database being away is a 503."""
+    if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return own_fault(request)
+    if "HX-Request" in request.headers or "text/html" not in request.headers.get("Accept", ""):
+        sentence = _("The database is away. What is stored is safe; try again in a moment.")
+        response = HttpResponse(f"{sentence}\n", status=503, content_type="text/plain; charset=utf-8")
+    else:
+        typed = {name: request.POST.get(name, "") for name in ("text", "client_mid")}
+        response = render(request, "503.html", {"path": request.path} | typed, status=503)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response

@@ -24,7 +24,12 @@ from project.environment import Environment, WrongSetting, without_password
 
 OLDEST = 14  # the oldest major version that will do
 _NAME = "madang"  # of the database and of its superuser
-_POOL = {"min_size": 1, "max_size": 20, "timeout": 10}  # of each process; the seconds to wait for a free connection
+# Of each process. In seconds: how long to wait for a free connection, and how long to go on trying to reach a Postgres
+# that is away, in ever longer steps, before the next request may try anew.
+_POOL = {"min_size": 1, "max_size": 20, "timeout": 4, "reconnect_timeout": 3, "num_workers": 1}
+# A Postgres behind a dead link is given up after about eight seconds.
+_PATIENCE = {"connect_timeout": 3, "keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 2}
+_PATIENCE |= {"tcp_user_timeout": 8000}
 _SETTINGS = {"max_connections": "200", "shared_buffers": "128MB", "listen_addresses": ""}
 
 
@@ -37,7 +42,11 @@ def django_settings(here: Environment) -> dict[str, Any]:
         "ENGINE": "django.db.backends.postgresql",
         "CONN_HEALTH_CHECKS": True,
         **{key: str(parts.get(name, "")) for key, name in named.items()},
-        "OPTIONS": {"pool": _POOL, **{name: value for name, value in parts.items() if name not in named.values()}},
+        "OPTIONS": {
+            "pool": _POOL,
+            **_PATIENCE,
+            **{name: value for name, value in parts.items() if name not in named.values()},
+        },
     }
 
 
