@@ -42,7 +42,7 @@ class Door:
         if known is None:
             return None
         claim, rooms = known
-        topic = f"{ROOM}{path['room']}" if path["room"] else None
+        topics = {f"{ROOM}{path['room']}"} if path["room"] else set()
         if path["room"] and UUID(path["room"]) not in rooms:
             return None
         after = parse_qs(scope["query_string"].decode("ascii", "replace")).get("after", [""])[-1]
@@ -50,7 +50,7 @@ class Door:
             user_id=claim.user_id,
             session_key=key,
             auth_hash=claim.auth_hash,
-            channels=[*([topic] if topic else ()), *sorted(signals(rooms, topic))],
+            channels=sorted(topics | signals(rooms, next(iter(topics), None))),
             after=position(headers.get(b"last-event-id"), after),
         )
 
