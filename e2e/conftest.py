@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from e2e.badlink import BadLink, bad_link
 from e2e.house import House, house
-from e2e.people import Person
+from e2e.people import Person, change_live
 
 expect.set_options(timeout=10_000)
 
@@ -49,6 +50,13 @@ def long_room(madang: House) -> str:
     return madang.long_rooms.pop()
 
 
+@pytest.fixture
+def link(madang: House) -> Iterator[BadLink]:
+    """A way to Madang that a story can break: `enter("alice", room, link=link)`."""
+    with bad_link(madang.url) as link:
+        yield link
+
+
 Enter = Callable[..., Person]
 
 
@@ -62,13 +70,17 @@ def signed_in() -> dict[str, Any]:
 def enter(browser: Browser, madang: House, signed_in: dict[str, Any]) -> Iterator[Enter]:
     """`enter("alice", room, …)`: alice in a browser of her own, signed in through the form.
 
+    `link` is her way to Madang, `live` what her pages say of their stream: `{"patience": 2}`.
+
     With script they sign in once and come back as they were; without it they sign in anew, and may sign out.
     No script of a page may fail, and nothing may offend its policy.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    def _enter(username: str, room: str = "", **options: Any) -> Person:
+    def _enter(
+        username: str, room: str = "", link: BadLink | None = None, live: dict[str, float] | None = None, **options: Any
+    ) -> Person:
         defaults: dict[str, Any] = {
             "locale": "ko-KR",
             "timezone_id": "Asia/Seoul",
@@ -80,12 +92,14 @@ def enter(browser: Browser, madang: House, signed_in: dict[str, Any]) -> Iterato
         contexts.append(context)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on("console", lambda message: errors.append(message.text) if _is_violation(message.text) else None)
-        person = Person(context, madang.url, username)
+        if live:
+            change_live(context, live)
+        person = Person(context, link.url if link else madang.url, username)
         if not known:
             person.sign_in()
         if not known and not anew:
             signed_in[username] = context.storage_state()
-        person.open(room) if room else person.page.goto(madang.url)
+        person.open(room) if room else person.page.goto(person.url)
         return person
 
     yield _enter

@@ -30,6 +30,16 @@ for n, text in enumerate(json.loads(os.environ["TEXTS"])):
     post_message(room=room, sender=speakers[n % 2], client_mid=uuid.uuid4(), text=text)
 """
 
+REMOVE = """
+import os
+from chat.accounts.models import User
+from chat.rooms.actions import remove_member
+from chat.rooms.models import Room
+room = Room.objects.get(pk=os.environ["ROOM"])
+for name in os.environ["PEOPLE"].split():
+    remove_member(room=room, person=User.objects.get(username=name))
+"""
+
 
 @dataclass(frozen=True)
 class House:
@@ -47,6 +57,10 @@ class House:
     def say(self, room: str, texts: list[str]) -> None:
         """Bob and 지영 in turn, by the same action as the pages, without their limit on how fast."""
         _shell(self.environ | {"ROOM": room, "TEXTS": json.dumps(texts)}, SAY)
+
+    def remove(self, room: str, *people: str) -> None:
+        """Shows these people out of the room."""
+        _shell(self.environ | {"ROOM": room, "PEOPLE": " ".join(people)}, REMOVE)
 
 
 @contextmanager

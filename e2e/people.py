@@ -73,7 +73,18 @@ class Person:
 
     def cut_stream(self) -> None:
         """Ends the open stream from below, as a lost connection does."""
-        self.page.evaluate("document.getElementById('live')._htmx.sse.reader.cancel()")
+        self.page.evaluate("document.getElementById('live')._htmx.sse?.reader?.cancel()")
+
+
+def change_live(context: BrowserContext, settings: dict[str, float]) -> None:
+    """Room pages get other `data-` attributes for their stream than the product's, before its modules run."""
+    script = """new MutationObserver((_, observer) => {
+      const live = document.getElementById("live");
+      if (!live) return;
+      Object.assign(live.dataset, SETTINGS);
+      observer.disconnect();
+    }).observe(document, {childList: true, subtree: true});"""
+    context.add_init_script(script.replace("SETTINGS", json.dumps(settings)))
 
 
 def hold(page: Page, pattern: str) -> list[Route]:
