@@ -87,7 +87,7 @@ export function start(root, {signal} = {}) {
     if (!isUp || seq === known + 1) known = Math.max(known, seq);
   });
   on("htmx:sse:error", () => { // perhaps hx-sse has read what htmx could not swap in
-    const seq = seqOf(connection.lastEventId);
+    const seq = seqOf(connection?.lastEventId);
     if (seq > known) heal(seq);
   });
 
