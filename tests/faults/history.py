@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from math import inf
 
 GRACE_SECONDS = 2
 """How long after a removal something that was under way may still arrive."""
@@ -106,8 +107,8 @@ class Report:
     """Seen, and never stored like that."""
     leak: list[str] = field(default_factory=list)
     non_monotonic: list[str] = field(default_factory=list)
-    staleness: list[float] = field(default_factory=list)
-    """Seconds from the commit to each observer that saw it, sorted."""
+    staleness: list[tuple[float, float]] = field(default_factory=list)
+    """When a change was seen, and how many seconds after its commit: one for each observer that saw it."""
 
     @property
     def anomalies(self) -> dict[str, list[str]]:
@@ -115,8 +116,10 @@ class Report:
         lists = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "staleness"}
         return {name: found for name, found in lists.items() if found}
 
-    def percentile(self, share: float) -> float:
-        return self.staleness[min(int(len(self.staleness) * share), len(self.staleness) - 1)] if self.staleness else 0
+    def percentile(self, share: float, since: float = 0, until: float = inf) -> float:
+        """Of the staleness of what was seen between these times, in seconds."""
+        seconds = sorted(seconds for at, seconds in self.staleness if since <= at < until)
+        return seconds[min(int(len(seconds) * share), len(seconds) - 1)] if seconds else 0
 
     def __str__(self) -> str:
         counts = " ".join(
@@ -133,7 +136,6 @@ def check(acts: Sequence[Act], observers: Collection[Observer], truth: Truth) ->
     _check_rows(acts, truth, versions, report)
     for observer in observers:
         _Reader(observer, truth, versions, report).read()
-    report.staleness.sort()
     return report
 
 
@@ -231,7 +233,7 @@ class _Reader:
         if row is None or row.place != seen.place or self._versions.article.get(seen.seq) != seen.article:
             self._say("ghost", f"saw {seen.article} as {seen.seq}, stored is {row}")
         elif seen.seq in self._versions.committed:
-            self._report.staleness.append(max(0.0, seen.at - self._versions.committed[seen.seq]))
+            self._report.staleness.append((seen.at, max(0.0, seen.at - self._versions.committed[seen.seq])))
         self._ids.add(seen.seq)
         self._cursor = max(self._cursor, seen.seq)
         self._show(seen)

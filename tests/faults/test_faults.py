@@ -119,8 +119,9 @@ def test_nothing_is_announced(plant: Plant) -> None:
     outcome.assert_nothing_is_wrong(stalest=NOTICED)
 
 
-def test_a_process_stands_still(plant: Plant) -> None:
-    still = plant.house.stream[0]
+@pytest.mark.parametrize("kind", ["stream", "web"] if PROFILE.full else ["stream"])
+def test_a_process_stands_still(plant: Plant, kind: str) -> None:
+    still = getattr(plant.house, kind)[0]
     seconds = PROFILE.seconds(40, 5)
     with scene(plant.house) as it:
         it.write()
@@ -130,7 +131,7 @@ def test_a_process_stands_still(plant: Plant) -> None:
         still.signal(signal.SIGCONT)
         it.go_on(PROFILE.seconds(10, 2))
         outcome = it.settle()
-    outcome.say("SIGSTOP of one process")
+    outcome.say(f"SIGSTOP of one {kind} process")
     outcome.assert_nothing_is_wrong(stalest=seconds + 5)
 
 

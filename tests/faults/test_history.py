@@ -41,7 +41,7 @@ def test_a_good_history_is_good(log: list[Entry]) -> None:
     [
         ("lost", [A, B, A2]),
         ("lost", [A, B, C]),
-        ("lost", [A, Page(45, 4, (ROWS[0], ROWS[2]), whole=True)]),
+        ("lost", [A, B, A2, Page(45, 4, (ROWS[0], ROWS[2]), whole=True)]),  # b was there before the reset
         ("duplicate", [A, B, B, A2, C]),
         ("duplicate", [A, B, Opened(25, 2), B, A2, C]),
         ("out_of_order", [B, A, A2, C]),
@@ -76,7 +76,8 @@ def rows(*, last_seq: int = 4, change: Callable[[list[Row]], object] = lambda _:
     [
         ("lost", rows(change=lambda stored: stored.pop())),
         ("lost", rows(change=lambda stored: stored.__setitem__(0, Row("a", 1, 1, 101)))),
-        ("duplicate", rows(change=lambda stored: stored.append(Row("c", 5, 5, 104)), last_seq=5)),
+        ("duplicate", rows(change=lambda stored: stored.append(Row("c", 4, 5, 104)), last_seq=5)),
+        ("duplicate", rows(change=lambda stored: stored.append(Row("d", 4, 5, 105)), last_seq=5)),
         ("hole", rows(last_seq=5)),
     ],
 )
@@ -101,7 +102,8 @@ def test_numbers_follow_the_order_of_what_was_answered() -> None:
 def test_staleness_is_counted_from_the_commit_or_else_from_the_answer() -> None:
     observer = Observer("eve", [A, B, A2, C])
     report = check(ACTS, [observer], Truth(ROWS, 4, {4: 40.5}))
-    assert report.staleness == [0.5, 0.5, 0.5, 2.5]
-    assert (report.percentile(0.5), report.percentile(1)) == (0.5, 2.5)
+    assert report.staleness == [(11.5, 0.5), (21.5, 0.5), (31.5, 0.5), (43, 2.5)]
+    assert (report.percentile(0.5), report.percentile(1), report.percentile(1, until=43)) == (0.5, 2.5, 0.5)
+    assert report.percentile(0, since=43) == 2.5
     assert "lost=0" in str(report)
     assert "max=2.500" in str(report)

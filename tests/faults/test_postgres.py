@@ -14,9 +14,6 @@ from tests.faults.proxy import Proxy
 from tests.faults.scene import PROFILE, House, Outcome, scene
 from tests.processes import running, stream, web
 
-ANSWERED = 10
-"""Seconds. Whoever posts while Postgres is away gets an answer by then."""
-
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
@@ -55,7 +52,6 @@ def bring_back(postgres: Killable) -> None:
 def assert_healed(outcome: Outcome, *, stalest: float) -> None:
     outcome.assert_nothing_is_wrong(stalest=stalest)
     assert outcome.connects == PROFILE.listeners
-    assert max(writer.slowest for writer in outcome.writers) <= ANSWERED
 
 
 def test_postgres_is_restarted_at_once(fragile: Plant, on_postgres: Killable) -> None:
