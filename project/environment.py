@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -73,6 +74,14 @@ def allowed_hosts(here: Environment, environ: Mapping[str, str] = os.environ) ->
     return ["localhost", "127.0.0.1", "[::1]", *given]
 
 
+def grip_urls(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Where the Pushpins in front are told what has changed: GRIP_URL, with a space between several.
+
+    Raises WrongSetting.
+    """
+    return [_grip_url(url) for url in environ.get("GRIP_URL", "").split()]
+
+
 def make_data_dir(here: Environment) -> None:
     """Make DATA_DIR where it is missing. Raises WrongSetting if it cannot be made or written to."""
     try:
@@ -120,6 +129,17 @@ def _redis_url(given: str | None) -> str | None:
     except ValueError:
         shown = without_password(given)
         raise WrongSetting(f"REDIS_URL {shown!r} must look like redis://:password@host:6379/0.") from None
+    return given
+
+
+def _grip_url(given: str) -> str:
+    parts = urlsplit(given)
+    key = parse_qs(parts.query).get("key", [""])[0]
+    if parts.scheme not in {"http", "https"} or not parts.hostname or len(key) < 32:
+        shown = without_password(given.partition("?")[0])
+        raise WrongSetting(
+            f"GRIP_URL {shown!r} must look like http://127.0.0.1:5561?key=…, a key of 32 characters or more."
+        )
     return given
 
 

@@ -27,6 +27,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "chat.live.grip.ThroughPushpin",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -77,6 +78,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.live.channels.RoomChannels"
 EVENTSTREAM_STORAGE_CLASS = "chat.live.storage.MessageLog"
+GRIP_URLS = environment.grip_urls()
+"""The Pushpins that hold streams, none by default."""
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ko", "한국어")]

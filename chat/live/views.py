@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET
 from django_eventstream.utils import get_channelmanager
 
 from chat.accounts.access import person
+from chat.live import grip
 from chat.live.ticket import CONTENT_TYPE, Ticket, position
 from chat.rooms.access import enter
 
@@ -13,10 +14,14 @@ from chat.rooms.access import enter
 @never_cache
 @require_GET
 def open_stream(request: HttpRequest, room_id: uuid.UUID | None = None) -> HttpResponse:
-    """The permission question of a stream. The answer is a ticket, for the process that will hold the stream."""
+    """The permission question of a stream. The answer is a ticket, for the process that will hold the stream.
+
+    Where a Pushpin holds it, the answer is for Pushpin.
+    """
     user = person(request)
-    if room_id is not None:
-        enter(user, room_id)
+    head = enter(user, room_id).room.last_seq if room_id is not None else 0
+    if grip.is_through_pushpin(request):
+        return grip.hold(request, room_id, head)
     if "madang.bus" not in request.META:
         return HttpResponse("This process serves pages; streams are served elsewhere.\n", status=421)
     ticket = Ticket(

@@ -11,7 +11,7 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from chat.stream import shards
+from chat.stream import grip, shards
 from chat.stream.breaker import REDIS
 from chat.stream.bus import channel
 from chat.stream.wire import Envelope
@@ -38,10 +38,11 @@ def announce(*news: News) -> None:
 
 
 def _publish(news: tuple[News, ...]) -> None:
+    envelopes = [(item.topic, Envelope(item.seq, item.event, item.render())) for item in news]
+    grip.publish(envelopes)
     try:
-        envelopes = [(channel(item.topic), Envelope(item.seq, item.event, item.render()).pack()) for item in news]
         with REDIS:
-            shards.publish(_redis(settings.REDIS_URL), envelopes)
+            shards.publish(_redis(settings.REDIS_URL), [(channel(topic), item.pack()) for topic, item in envelopes])
     except redis.RedisError as error:
         log.warning("not announced, Redis is away: %s", error)
 
