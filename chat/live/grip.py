@@ -22,7 +22,7 @@ from gripcontrol import Channel, create_grip_channel_header, parse_grip_uri, val
 
 from chat.live.channels import ROOM
 from chat.live.ticket import position
-from chat.stream.grip import LEASE_SECONDS, control_of, lease_of, pushpins, signals_of, wire
+from chat.stream.grip import LEASE_SECONDS, group_of, pushpins, signals_of, wire
 from chat.stream.hub import PING_SECONDS, TOO_FAR
 from chat.stream.serve import RETRY_MS
 
@@ -89,8 +89,7 @@ def hold(request: HttpRequest, room_id: UUID | None, head: int) -> HttpResponse:
             [
                 *([Channel(topic, prev_id=str(cursor))] if topic else ()),
                 *map(Channel, map(signals_of, channels)),
-                Channel(control_of(str(request.user.pk))),
-                Channel(lease_of(request.user.pk)),
+                Channel(group_of(request.user.pk)),
             ]
         )
     else:

@@ -25,8 +25,8 @@ from chat.stream.wire import Envelope, Wire
 
 log = logging.getLogger("madang.stream")
 
-LEASE_SECONDS = 30
-"""How often each stream asks Django again."""
+LEASE_SECONDS = GROUPS = 30
+"""How often each stream asks Django again: each second another group."""
 MOST_WAITING = 2000
 BATCH_LETTERS = 400_000
 SEND_SECONDS = 0.5
@@ -39,14 +39,10 @@ def signals_of(topic: str) -> str:
     return f"signals:{topic}"
 
 
-def control_of(data: str) -> str:
-    """The channel of those whom an announcement on the control topic is about."""
-    return f"{CONTROL}:{data}"
-
-
-def lease_of(number: int) -> str:
-    """The channel on which a stream is told when its lease is over. Numbers spread the streams over time."""
-    return f"lease:{number % LEASE_SECONDS}"
+def group_of(number: int) -> str:
+    """The channel on which streams are told to ask again: with those of the same group, for a channel that nobody else
+    follows costs Pushpin a request when it is first followed, and it allows itself ten of those a second."""
+    return f"group:{number % GROUPS}"
 
 
 def publish(news: Iterable[tuple[str, Envelope]]) -> None:
@@ -143,20 +139,19 @@ def _items(topic: str, news: Envelope) -> Iterable[tuple[str, Item]]:
     """Pushpin's channels and what goes there."""
     hint = HttpStreamFormat(action="hint")
     if topic == CONTROL:
-        yield control_of(news.data), Item(hint)
+        yield group_of(int(news.data)), Item(hint)
     elif not news.seq:
         yield signals_of(topic), Item(HttpStreamFormat(_text(wire().signal(news.event, news.data))))
     elif news.data:
         frame = HttpStreamFormat(_text(wire().change(news.seq, news.data)))
         yield topic, Item(frame, id=str(news.seq), prev_id=str(news.seq - 1))
-    else:  # many changes at once were only counted: all ask, and Pushpin learns where the topic stands
+    else:  # many changes at once were only counted
         yield signals_of(topic), Item(hint)
-        yield topic, Item(hint, id=str(news.seq))
 
 
 def _lease_ends(second: int) -> str:
     # Every process says so; the same id a second time goes nowhere.
-    return _pack(lease_of(second), Item(HttpStreamFormat(action="hint"), id=str(second // LEASE_SECONDS)))
+    return _pack(group_of(second), Item(HttpStreamFormat(action="hint"), id=str(second // LEASE_SECONDS)))
 
 
 def _pack(channel: str, item: Item) -> str:

@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from django.conf import settings
 from pytest_django import Settings
 
+from chat.rooms.models import Room
 from chat.stream.grip import pushpins
 from tests.processes import eventually, free_port, stream_process, web_process
 
@@ -31,6 +33,15 @@ class Front:
     web: list[str]
     stream: str
     grip_url: str
+    output: Path
+
+    def settle(self, room: Room, streams: int) -> None:
+        """Waits until these have asked again: Pushpin lets them, a second after the first of them follows a channel.
+
+        What they are told after that they hear from those who publish, or within the lease.
+        """
+        asked = re.compile(rf"\[handler\] GET \S+/held/\S+{room.pk}/stream/")
+        eventually(lambda: len(asked.findall(self.output.read_text())) >= streams)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +55,8 @@ def front(django_db_setup: None) -> Iterator[Front]:
         environ.setenv("GRIP_URL", grip_url)
         web = [stack.enter_context(web_process()) for _ in range(2)]
         stream = stack.enter_context(stream_process())
-        yield Front(stack.enter_context(start_pushpin(web[0], control)), web, stream, grip_url)
+        address, output = stack.enter_context(start_pushpin(web[0], control))
+        yield Front(address, web, stream, grip_url, output)
         for pushpin in pushpins(grip_url):
             pushpin.close()
 
@@ -56,7 +68,7 @@ def published(front: Front, settings: Settings) -> None:
 
 
 @contextmanager
-def start_pushpin(backend: str, control: int) -> Iterator[str]:
+def start_pushpin(backend: str, control: int) -> Iterator[tuple[str, Path]]:
     with tempfile.TemporaryDirectory(prefix="pushpin-", dir="/tmp") as name:
         folder, port = Path(name), free_port()
         config = configparser.RawConfigParser()
@@ -89,10 +101,9 @@ def start_pushpin(backend: str, control: int) -> Iterator[str]:
         try:
             eventually(lambda: _answers(address, process, folder))
             print(folder)
-            yield address
+            yield address, folder / "output"
         finally:
             process.terminate()
-            shutil.copy(folder / "output", "/tmp/pp/output")
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             with suppress(ProcessLookupError):
