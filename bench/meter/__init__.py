@@ -1,0 +1,1 @@
+"""What the commands of bench/ measure with: the standard library, and a C program that listens."""
