@@ -26,7 +26,7 @@ def measure(options: Namespace) -> None:
         ("streams open", still_open, options.listeners),
         ("kB for each (RSS)", (after.rss_kb - before.rss_kb) / options.listeners, "≤ 20"),
         ("threads in all", after.threads, "≤ 20"),
-        ("database connections held by streams", held, 0),
+        ("database connections more than before", held, 0),
     ]
     show(f"{options.listeners:,} idle streams in one process", ("", "measured", "wanted"), rows)
 

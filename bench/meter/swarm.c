@@ -1,8 +1,8 @@
 /* swarm [-w] [-r] [-c COOKIES] [-a AFTER] [-f IN_FLIGHT] HOST PORT PATH COUNT
  *
  * Opens COUNT streams of server-sent events (-w: websockets), IN_FLIGHT (64) at a time, each with the next line of the
- * file COOKIES. Prints "ready", once all have been answered, then obeys lines on its standard input: "reset" begins to
- * count anew, "report" prints one line of JSON, the end of the input ends it.
+ * file COOKIES. Prints "ready", once all have been answered, then obeys lines on its standard input: "reset" (answered
+ * with the same word) begins to count anew, "report" prints one line of JSON, the end of the input ends it.
  *
  * Whoever publishes writes t=<nanoseconds of CLOCK_MONOTONIC>; into each message: its age on arrival is the latency.
  * -a: ids count up by one from AFTER; what is left out is a gap, what comes again a double.
@@ -238,6 +238,7 @@ static void reset(void) {
     events = gaps = doubles = lost = returned = bytes = 0; message_count = 0;
     memset(ages, 0, BUCKETS * sizeof *ages);
     for (int i = 0; i < count; i++) streams[i].events = 0;
+    printf("reset\n"); fflush(stdout); /* what comes from now on counts */
 }
 
 /* 0 at the end of the input. */

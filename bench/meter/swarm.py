@@ -45,6 +45,7 @@ class Swarm:
     def reset(self) -> None:
         """Begins to count anew."""
         self._say("reset")
+        self._answer()
 
     def report(self) -> Any:
         """What has been counted; the names are in swarm.c."""
