@@ -1,5 +1,6 @@
 """Where the product's own errors, and a database that is away, become HTTP."""
 
+import logging
 import sys
 from collections.abc import Callable
 
@@ -14,6 +15,8 @@ from chat.messages.actions import Gone, NotYours
 from chat.rooms.access import NotAMember
 
 RETRY_SECONDS = 3
+
+log = logging.getLogger("madang")
 
 
 class Refusals:
@@ -33,8 +36,10 @@ class Refusals:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`, which also hears of what fails in middleware. The database being away is a 503."""
-    if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    error = sys.exc_info()[1]
+    if not isinstance(error, OperationalError | InterfaceError):
         return own_fault(request)
+    log.warning("503 for %s, Postgres is away: %s", request.path, error)
     if "HX-Request" in request.headers or "text/html" not in request.headers.get("Accept", ""):
         sentence = _("The database is away. What is stored is safe; try again in a moment.")
         response = HttpResponse(f"{sentence}\n", status=503, content_type="text/plain; charset=utf-8")
@@ -42,4 +47,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
         typed = {name: request.POST.get(name, "") for name in ("text", "client_mid")}
         response = render(request, "503.html", {"path": request.path} | typed, status=503)
     response["Retry-After"] = str(RETRY_SECONDS)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django would add a traceback for each
     return response

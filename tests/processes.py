@@ -46,7 +46,7 @@ class Process:
         port = str(free_port())
         self.address = f"http://127.0.0.1:{port}"
         self._arguments = [*program[:2], "--port", port, *program[2:]]
-        self._environ = environ or {}
+        self._environ = _engines() | (environ or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -95,11 +95,16 @@ class Process:
 
 def launch(arguments: list[str], **environ: str) -> "subprocess.Popen[bytes]":
     """Starts a Python program of Madang's on the test database, in a session of its own."""
-    database = connection.settings_dict
-    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
-    environ = os.environ | {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL} | environ
+    environ = os.environ | _engines() | environ
     command = [sys.executable, *arguments]
     return subprocess.Popen(command, cwd=settings.ROOT, env=environ, start_new_session=True, stdin=subprocess.DEVNULL)
+
+
+def _engines() -> dict[str, str]:
+    """Where this test's engines are."""
+    database = connection.settings_dict
+    url = f"postgresql://{database['USER']}@/{database['NAME']}?host={quote(str(database['HOST']), safe='')}"
+    return {"DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL}
 
 
 def answers(address: str, process: "subprocess.Popen[bytes] | None") -> bool:

@@ -7,8 +7,9 @@ from django_eventstream.utils import get_channelmanager
 
 from chat.accounts.access import person
 from chat.live import grip
+from chat.live.channels import ROOM
 from chat.live.ticket import CONTENT_TYPE, Ticket, position
-from chat.rooms.access import enter
+from chat.rooms.access import NotAMember, enter
 
 
 @never_cache
@@ -24,11 +25,14 @@ def open_stream(request: HttpRequest, room_id: uuid.UUID | None = None) -> HttpR
         return grip.hold(request, room_id, head)
     if "madang.bus" not in request.META:
         return HttpResponse("This process serves pages; streams are served elsewhere.\n", status=421)
+    channels = get_channelmanager().get_channels_for_request(request, {"room_id": room_id})
+    if room_id is not None and f"{ROOM}{room_id}" not in channels:
+        raise NotAMember  # removed since the first look
     ticket = Ticket(
         user_id=user.pk,
         session_key=request.session.session_key or "",
         auth_hash=user.get_session_auth_hash(),
-        channels=sorted(get_channelmanager().get_channels_for_request(request, {"room_id": room_id})),
+        channels=sorted(channels),
         after=position(request.headers.get("Last-Event-ID"), request.GET.get("after")),
     )
     return HttpResponse(ticket.pack(), content_type=CONTENT_TYPE)

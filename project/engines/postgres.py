@@ -39,7 +39,7 @@ def django_settings(here: Environment) -> dict[str, Any]:
     parts = conninfo_to_dict(here.database_url) if here.database_url else place
     named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "project.postgres",
         "CONN_HEALTH_CHECKS": True,
         **{key: str(parts.get(name, "")) for key, name in named.items()},
         "OPTIONS": {

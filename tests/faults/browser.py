@@ -46,8 +46,6 @@ class Browser:
         self.connects = 0
         self.resets = 0
         self.open = False
-        self.roomless = False
-        """Its stream turned out to be one without a room."""
         self.ended = ""
         """The reason, when it must not come back."""
         self.kept: Kept | None = None
@@ -126,9 +124,7 @@ class Browser:
 
     def _take_ping(self, now: float, seq: int) -> None:
         self.open = True
-        self.roomless = seq == 0 < self.cursor
-        if not self.roomless:
-            self.observer.log.append(Pinged(now, seq))
+        self.observer.log.append(Pinged(now, seq))
 
     async def _reload(self, seq: int) -> None:
         self.resets += 1

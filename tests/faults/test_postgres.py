@@ -14,6 +14,8 @@ from tests.faults.proxy import Proxy
 from tests.faults.scene import PROFILE, House, Outcome, scene
 from tests.processes import running, stream, web
 
+ANSWER_SECONDS = 10
+
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
@@ -52,6 +54,8 @@ def bring_back(postgres: Killable) -> None:
 def assert_healed(outcome: Outcome, *, stalest: float) -> None:
     outcome.assert_nothing_is_wrong(stalest=stalest)
     assert outcome.connects == PROFILE.listeners
+    assert max(writer.slowest for writer in outcome.writers) <= ANSWER_SECONDS
+    assert set(outcome.refusals) <= {"503"}
 
 
 def test_postgres_is_restarted_at_once(fragile: Plant, on_postgres: Killable) -> None:

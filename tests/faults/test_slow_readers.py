@@ -17,8 +17,7 @@ from tests.processes import Process
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SLOW = round(PROFILE.seconds(50, 20))
-CUT_SECONDS = 34
-"""UNREAD_MS of project.serve, the time until it begins, and what the kernel's timers add."""
+CUT_SECONDS = 30
 WORDS = (500, 1400)
 MARGIN_BYTES = 16 * 1024 * 1024
 

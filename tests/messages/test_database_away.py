@@ -1,18 +1,23 @@
 """Postgres cannot be reached: the answer says so, soon, and what was typed stays."""
 
+import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
 
+from chat.stream.breaker import Breaker
+from project.postgres import base
 from tests.conftest import Browser, Cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def away(cast: Cast) -> Iterator[Browser]:
+def away(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     """Alice's browser, once nothing answers at the database's address."""
     browser = Browser(cast.alice)
     browser.raise_request_exception = False
@@ -22,8 +27,10 @@ def away(cast: Cast) -> Iterator[Browser]:
     connection.close_pool()
     connection.settings_dict["HOST"] = "/nowhere"
     options["pool"] = pool | {"timeout": 0.2}
+    monkeypatch.setattr(base, "POSTGRES", Breaker(trips_on=PoolTimeout, refusal=OperationalError("away")))
     yield browser
     connection.close_pool()
+    monkeypatch.undo()
     connection.settings_dict["HOST"] = host
     options["pool"] = pool
 
@@ -55,3 +62,11 @@ def test_a_page_says_what_is_the_case(away: Browser, cast: Cast) -> None:
     answer = away.get(f"/rooms/{cast.room.pk}/", headers={"Accept": "text/html"})
     assert (answer.status_code, "Retry-After" in answer) == (503, True)
     assert "What is stored is safe" in answer.text
+
+
+def test_only_one_in_two_seconds_waits_for_it(away: Browser, cast: Cast) -> None:
+    connection.settings_dict["OPTIONS"]["pool"]["timeout"] = 2
+    away.get("/rooms/")
+    began = time.monotonic()
+    assert {away.get("/rooms/").status_code for _ in range(20)} == {503}
+    assert time.monotonic() - began < 2

@@ -12,13 +12,17 @@ from chat.stream.breaker import Breaker
 from tests.conftest import Announced, Cast
 
 
+def new() -> Breaker:
+    return Breaker(trips_on=redis.TimeoutError, refusal=redis.ConnectionError("away"))
+
+
 def hang(breaker: Breaker) -> None:
     with pytest.raises(redis.TimeoutError), breaker:
         raise redis.TimeoutError
 
 
 def test_after_a_timeout_it_is_not_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    breaker = Breaker()
+    breaker = new()
     with breaker:
         pass
     hang(breaker)
@@ -27,7 +31,7 @@ def test_after_a_timeout_it_is_not_asked_again_at_once(monkeypatch: pytest.Monke
 
 
 def test_one_may_try_again_and_then_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    breaker = Breaker()
+    breaker = new()
     monkeypatch.setattr(breaker_module, "PAUSE_SECONDS", 0)
     hang(breaker)
     monkeypatch.setattr(breaker_module, "PAUSE_SECONDS", 60)
@@ -39,7 +43,7 @@ def test_one_may_try_again_and_then_all(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.django_db(transaction=True)
 def test_a_post_passes_without_it(cast: Cast, announced: Announced, monkeypatch: pytest.MonkeyPatch) -> None:
-    hanging = Breaker()
+    hanging = new()
     hang(hanging)
     monkeypatch.setattr("chat.stream.announce.REDIS", hanging)
     assert post_message(room=cast.room, sender=cast.alice, client_mid=uuid.uuid4(), text="안녕").message.seq == 1
@@ -48,7 +52,7 @@ def test_a_post_passes_without_it(cast: Cast, announced: Announced, monkeypatch:
 
 
 def test_a_redis_that_was_away_is_asked_again_at_once() -> None:
-    breaker = Breaker()
+    breaker = new()
     with pytest.raises(redis.ConnectionError), breaker:
         raise redis.ConnectionError
     with breaker, redis.Redis.from_url(settings.REDIS_URL) as client:
