@@ -15,7 +15,7 @@ import httpx
 from tests.processes import eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = 40
+ROOMS = 60
 FURNISH = ROOT / "e2e" / "furnish.py"
 
 

@@ -72,8 +72,14 @@ class Person:
         )
 
     def cut_stream(self) -> None:
-        """Ends the open stream from below, as a lost connection does."""
-        self.page.evaluate("document.getElementById('live')._htmx.sse?.reader?.cancel()")
+        """Ends the stream from below, as a lost connection does, as soon as it is open."""
+        self.page.evaluate(
+            """async () => {
+              const reader = () => document.getElementById("live")._htmx?.sse?.reader;
+              while (!reader()) await new Promise(requestAnimationFrame);
+              reader().cancel();
+            }"""
+        )
 
 
 def change_live(context: BrowserContext, settings: dict[str, float]) -> None:

@@ -116,7 +116,6 @@ def test_a_lost_connection_comes_back_and_catches_up(enter: Enter, room: str) ->
     bob.post("하나")
     expect(alice.texts).to_have_text(["하나"])
     alice.context.set_offline(True)
-    alice.cut_stream()
     bob.post("둘")
     bob.post("셋")
     bob.change(1, "edit", text="하나!")
