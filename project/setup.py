@@ -103,10 +103,10 @@ def _version() -> str:
 def _install(lock: str) -> bool:
     """True if all went well. The stamp is written last, so what was cut short is made from nothing next time."""
     fit = STAMP.exists() and STAMP.read_text().split("\n")[1:] == _stamp(lock).split("\n")[1:] and _version()
+    if VENV.is_symlink() or VENV.is_file():
+        VENV.unlink()  # what a link leads to is somebody else's
     STAMP.unlink(missing_ok=True)
     if not fit:
-        if VENV.is_symlink() or VENV.is_file():
-            VENV.unlink()
         shutil.rmtree(VENV, ignore_errors=True)
         if not _run(_base_python(), "-I", "-m", "venv", str(VENV)):
             return False

@@ -18,6 +18,8 @@ log = logging.getLogger("madang.stream")
 PATIENCE_SECONDS = 0.2
 """How long a change waits for the one before it until both are read from the source."""
 PING_SECONDS = 15
+HEADS_SECONDS = 12
+"""How often heads are compared: what was lost is there again in less than 15 s."""
 POLL_SECONDS = 3
 """How often heads are compared while the bus is down."""
 TOO_FAR = 1000
@@ -251,15 +253,16 @@ class Hub:
             listener.push(self.wire.reset(newest))
 
     async def _tick(self) -> None:
-        """I10: a lost announcement is found by comparing heads, with each ping and faster while the bus is down."""
-        last_ping = self._loop.time()
+        """I10: a lost announcement is found by comparing heads, faster while the bus is down."""
+        compared = pinged = self._loop.time()
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            ping = self._loop.time() - last_ping >= PING_SECONDS - POLL_SECONDS / 2
-            if ping or not self.bus.connected:
+            now = self._loop.time()
+            if not self.bus.connected or now - compared >= HEADS_SECONDS - POLL_SECONDS / 2:
+                compared = now
                 await self._compare_heads()
-            if ping:
-                last_ping = self._loop.time()
+            if now - pinged >= PING_SECONDS - POLL_SECONDS / 2:
+                pinged = now
                 self._ping_all()
 
     async def _compare_heads(self) -> None:

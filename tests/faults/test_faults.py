@@ -17,7 +17,7 @@ from tests.processes import running, web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NOTICED = 16
+NOTICED = 15
 """Seconds. A lost announcement is found with the next ping (15 s), and read then."""
 
 

@@ -146,6 +146,7 @@ async def test_a_lost_change_is_read_from_the_source() -> None:
 async def test_a_change_that_was_never_announced_is_found_by_comparing_heads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(hub_module, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(hub_module, "HEADS_SECONDS", 0.1)
     log = Log()
     async with running(log) as hub:
         ear = await follow(hub)
@@ -247,6 +248,7 @@ async def test_a_cut_link_to_redis_loses_nothing() -> None:
 async def test_a_source_that_was_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(hub_module, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(hub_module, "HEADS_SECONDS", 0.1)
     log = Log()
     async with running(log) as hub:
         ear = await follow(hub)
