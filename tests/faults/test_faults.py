@@ -18,7 +18,7 @@ from tests.processes import running, web
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOTICED = 15
-"""Seconds. A lost announcement is found with the next ping (15 s), and read then."""
+"""Seconds. A lost announcement is found when heads are compared, every 12 s, and read then."""
 
 
 def test_no_fault(plant: Plant) -> None:
