@@ -1,10 +1,11 @@
-"""The two processes that bin/run starts beside the engines: the preparation, then the server."""
+"""The processes that bin/run starts beside the engines: the preparation, then the server and the worker."""
 
 import contextlib
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 from project import engines, environment
@@ -12,7 +13,7 @@ from project.stopping import Stop
 from project.watched import Watched
 
 _PREPARING, _STARTING = 3600.0, 60.0  # seconds that these may take
-_DRAINING = 5.3  # seconds for the server to end by itself
+_DRAINING = 5.3  # seconds for the server and the worker to end by themselves
 
 
 def prepare(stop: Stop) -> None:
@@ -30,33 +31,48 @@ def prepare(stop: Stop) -> None:
 
 
 @contextlib.contextmanager
-def server(listening: socket.socket) -> Iterator[Watched]:
-    """The server on the listening socket, not started yet; it is stopped at the end of the block.
+def served(listening: socket.socket) -> Iterator[tuple[Watched, Watched]]:
+    """The server on the listening socket, and the worker. Neither is started; they are stopped at the end of the block.
 
-    It holds the end of a pipe that tells it when this process has died.
+    They hold the end of a pipe that tells them when this process has died.
     """
-    children: list[subprocess.Popen[bytes]] = []
     lifeline, ours = os.pipe()
-
-    def start() -> int:
-        for child in children:
-            child.wait()
-        command = [sys.executable, "-m", "project.serve", "--fd", str(listening.fileno()), "--lifeline", str(lifeline)]
-        children[:] = [_start(command, listening.fileno(), lifeline)]
-        return children[0].pid
-
+    alive = ["--lifeline", str(lifeline)]
+    server = _Child(["-m", "project.serve", "--fd", str(listening.fileno()), *alive], listening.fileno(), lifeline)
+    worker = _Child(["-m", "project.work", *alive], lifeline)
     try:
-        yield Watched("The server", start)
+        yield Watched("The server", server.start), Watched("The worker", worker.start)
     finally:
-        for child in children:
-            child.terminate()
-            try:
-                child.wait(_DRAINING)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        _stop(server, worker)
         os.close(ours)
         os.close(lifeline)
+
+
+class _Child:
+    """A Python program that may be started again once it has ended."""
+
+    def __init__(self, arguments: list[str], *files: int) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._command, self._files = [sys.executable, *arguments], files
+
+    def start(self) -> int:
+        if self.process is not None:
+            self.process.wait()
+        self.process = _start(self._command, *self._files)
+        return self.process.pid
+
+
+def _stop(*children: _Child) -> None:
+    processes = [child.process for child in children if child.process is not None]
+    for process in processes:
+        process.terminate()
+    end = time.monotonic() + _DRAINING
+    for process in processes:
+        try:
+            process.wait(max(0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def await_answer(listening: socket.socket, server: Watched, stop: Stop) -> None:

@@ -1,6 +1,7 @@
 """Everything Madang needs, on this machine, until somebody asks it to stop: what bin/run becomes.
 
-Binds the port, starts the embedded engines, prepares the database, starts the server, and brings back what dies.
+Binds the port, starts the embedded engines, prepares the database, starts the server and the worker, and
+brings back what dies.
 """
 
 import contextlib
@@ -52,13 +53,15 @@ def _run(here: Environment, stop: Stop) -> None:
 
 def _serve(here: Environment, listening: socket.socket, share: engines.Share, stop: Stop) -> None:
     """Serve until Stopped."""
-    with children.server(listening) as server:
+    with children.served(listening) as (server, worker):
         watched = [Watched(each.name, functools.partial(share.bring_back, each)) for each in share.engines]
         watched.append(server)
         for each in watched:
             each.start()
         children.await_answer(listening, server, stop)
         _greet(here)
+        worker.start()
+        watched.append(worker)
         while True:
             now = time.monotonic()
             waiting = [each.due - now for each in watched if each.handle is None]

@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
+    "procrastinate.contrib.django",
     "chat",
     "project",
 ]
@@ -80,6 +81,8 @@ EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.live.channels.RoomChannels"
 EVENTSTREAM_STORAGE_CLASS = "chat.live.storage.MessageLog"
 GRIP_URLS = environment.grip_urls()
 """The Pushpins that hold streams, none by default."""
+
+PROCRASTINATE_PERIODIC_DEFAULTS = {"max_delay": 24 * 3600}  # what was due while no worker ran is made up for
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ko", "한국어")]

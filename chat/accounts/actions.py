@@ -54,3 +54,8 @@ def open_session(*, person: User) -> str:
     session.create()
     assert session.session_key
     return session.session_key
+
+
+def forget_expired_sessions() -> None:
+    """Removes what is kept of sessions whose time has passed. They have opened nothing since."""
+    SessionStore.clear_expired()

@@ -8,7 +8,8 @@ UNITS = ROOT / "deploy" / "systemd"
 
 
 def _command(kind: str) -> str:
-    found = re.search(r"^ExecStart=/srv/madang/\.venv/bin/(.+)$", (UNITS / f"madang-{kind}@.service").read_text(), re.M)
+    (unit,) = UNITS.glob(f"madang-{kind}*.service")
+    found = re.search(r"^ExecStart=/srv/madang/\.venv/bin/(.+)$", unit.read_text(), re.M)
     assert found is not None
     return found[1]
 

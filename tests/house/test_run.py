@@ -33,7 +33,7 @@ def test_start_stop_and_start_again_with_all_data(start: Start, tmp_path: Path) 
     assert second.stop(signal.SIGINT, signal.SIGINT, signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("word", ["redis-server", "postgres", "project.serve"])
+@pytest.mark.parametrize("word", ["redis-server", "postgres", "project.serve", "project.work"])
 def test_what_dies_comes_back(running: Run, word: str) -> None:
     victim = running.child(word)
     assert victim is not None
@@ -46,17 +46,19 @@ def test_what_dies_comes_back(running: Run, word: str) -> None:
 def test_a_neighbour_comes_and_goes_and_is_killed(running: Run, start: Start) -> None:
     """What a killed run leaves does not keep the port, and the next run takes over its engines."""
     killed = start().until_greeted()
-    postgres, server = killed.child("postgres"), killed.child("project.serve")
+    eventually(lambda: killed.child("project.work"))
+    postgres, server, worker = map(killed.child, ("postgres", "project.serve", "project.work"))
     assert postgres is not None
     assert server is not None
+    assert worker is not None
     killed.process.kill()
     killed.process.wait()
-    family = [postgres, server]
+    eventually(lambda: not worker.is_running(), 10)
     following = start(PORT=killed.port).until_greeted()
     assert _is_ready(following)
     assert postgres.is_running()
     assert following.stop(signal.SIGTERM) == 0
-    assert_gone(family, killed.data_dir)
+    assert_gone([postgres, server, worker], killed.data_dir)
     assert _is_ready(running)
 
 
