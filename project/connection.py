@@ -14,9 +14,19 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         cast(dict[str, object], self.scope)["extensions"] = {SOCKET: self}
 
-    @property
-    def full(self) -> bool:
-        return self.flow.write_paused
+    full = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.full = False  # nobody has to wait any more
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        super().resume_writing()
 
     def write(self, data: bytes) -> None:
         if self.transport.is_closing():

@@ -151,7 +151,14 @@ def start_house(webs: int = 2, streams: int = 2) -> Iterator[House]:
 
 
 @contextmanager
-def stream_process() -> Iterator[str]:
-    process = stream()
+def web_process(**environ: str) -> Iterator[str]:
+    process = web(**environ)
+    with running(process):
+        yield process.address
+
+
+@contextmanager
+def stream_process(**environ: str) -> Iterator[str]:
+    process = stream(**environ)
     with running(process):
         yield process.address

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Coroutine, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,10 +34,8 @@ HEADERS = [
 class Socket(Protocol):
     """What the server gives beside ASGI's `send`, as `SOCKET` in the scope's extensions: the connection itself."""
 
-    @property
-    def full(self) -> bool:
-        """Whether what was written has to be read before more is."""
-        ...
+    full: bool
+    """Whether what was written has to be read before more is."""
 
     def write(self, data: bytes) -> None:
         """Sends or buffers these bytes of the response as they are. Raises OSError when the other end has gone."""
@@ -80,8 +79,16 @@ async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subs
     finally:
         hub.leave(stream)
         await stream.close()
-        while stream.aborted and (await receive())["type"] != "http.disconnect":
-            pass
+        if stream.aborted:
+            await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the server knows that the connection was dropped, and so does not miss the response's end."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            while (await receive())["type"] != "http.disconnect":
+                pass
 
 
 async def _join(stream: "Stream", hub: Hub, subscription: Subscription) -> bool:
@@ -181,7 +188,7 @@ class Stream:
 
     def _write(self, frames: bytes) -> None:
         try:
-            self._socket.write(_chunk(frames))
+            self._socket.write(_last_chunk[1] if _last_chunk[0] is frames else _chunk(frames))
         except OSError as error:
             self._lost(error)
 
@@ -223,8 +230,7 @@ class Stream:
 def _chunk(frames: bytes) -> bytes:
     """One chunk of an HTTP/1.1 body (RFC 9112, 7.1). The same frames go to many, one after the other."""
     global _last_chunk  # noqa: PLW0603
-    if _last_chunk[0] is not frames:
-        _last_chunk = (frames, b"%x\r\n%b\r\n" % (len(frames), frames))
+    _last_chunk = (frames, b"%x\r\n%b\r\n" % (len(frames), frames))
     return _last_chunk[1]
 
 

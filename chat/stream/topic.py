@@ -112,8 +112,10 @@ class Topic:
         frames = b"".join(frame for _, frame in outbox)
         for listener in tuple(self.listeners):
             if listener.cursor < first:
+                listener.cursor = last
                 listener.push(frames)
             elif listener.cursor < last:  # it was sent some of them when it joined
-                listener.push(b"".join(frame for seq, frame in outbox if seq > listener.cursor))
-            listener.cursor = max(listener.cursor, last)
+                some = b"".join(frame for seq, frame in outbox if seq > listener.cursor)
+                listener.cursor = last
+                listener.push(some)
         self._flushed_at = asyncio.get_running_loop().time()

@@ -14,7 +14,7 @@ from project.pages.frames import Answer, Question
 
 ANSWER_SECONDS = 9
 LAST_SECONDS = 2
-AGAIN_SECONDS = (0, 0.5, 1, 2, 5)
+AGAIN_SECONDS = (0, 0.2, 0.5, 1, 2, 5)
 _SENTENCE = (
     "Madang cannot answer just now. Try again in a moment.\n지금은 응답할 수 없습니다. 잠시 후 다시 시도해 주세요.\n"
 )
@@ -77,10 +77,13 @@ class Pages:
         failures = 0
         while True:
             started = asyncio.get_running_loop().time()
-            await self._live()
+            try:
+                await self._live()
+            except OSError:
+                log.exception("the pages cannot be started just now")
             failures = 0 if asyncio.get_running_loop().time() - started > max(AGAIN_SECONDS) else failures + 1
             log.error("the pages have ended; starting them again")
-            await asyncio.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS)) - 1])
+            await asyncio.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)])
 
     async def _live(self) -> None:
         """One life of the process."""

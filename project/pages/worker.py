@@ -1,6 +1,7 @@
 """python -m project.pages.worker FD: Django in a few threads, asked over the socket pair whose end FD is."""
 
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from project.pages.frames import Answer, Question
 from project.wsgi import application
 
 THREADS = 8
+log = logging.getLogger("madang.pages")
 LAST_WORDS_SECONDS = 5
 
 
@@ -43,9 +45,18 @@ class Worker:
             if message is None:
                 self._gone.set()
                 return
-            answer = frames.pack(_answer(Question(*message)))
+            answer = frames.pack(_answer_whatever_happens(Question(*message)))
             with self._writing, contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._link.sendall(answer)
+
+
+def _answer_whatever_happens(question: Question) -> Answer:
+    """Django answers for its own errors; what else fails here must not take the thread with it."""
+    try:
+        return _answer(question)
+    except Exception:
+        log.exception("not answered: %s %s", question.method, question.path)
+        return Answer(question.number, 500, [(b"content-type", b"text/plain")], b"Something went wrong.\n")
 
 
 def _answer(question: Question) -> Answer:
