@@ -183,6 +183,7 @@ def test_who_is_removed_is_told_at_once_and_keeps_other_rooms(front: Front, cast
         front.settle(other, 1)
         say(cast)
         kept.wait(lambda heard: heard.named("pulse"))
+        removed.wait_id(1)
         remove_member(room=cast.room, person=cast.bob)
         assert removed.wait(lambda heard: heard.ended, 3).frames[-1].facts == {"reason": "removed"}
         say(cast)
