@@ -1,5 +1,6 @@
 """The pages, for a WSGI server."""
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -8,6 +9,8 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+log = logging.getLogger("madang")
 
 _django = get_wsgi_application()
 
@@ -18,4 +21,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if charset and charset[1].lower() not in {"utf-8", "utf8"}:
         start_response("400 Bad Request", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"Requests are UTF-8 here.\n"]
-    return _django(environ, start_response)
+    try:
+        return _django(environ, start_response)
+    except (ValueError, LookupError):  # WSGIRequest cannot take the headers apart: before Django's own handling
+        log.exception("not understood: %s", environ.get("CONTENT_TYPE"))
+        start_response("400 Bad Request", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"This request cannot be understood.\n"]

@@ -88,7 +88,8 @@ class Madang:
         try:
             ticket = await self._door.ticket(scope)
         except DatabaseError as error:
-            await _away(send, error)
+            log.warning("a stream has to come again, Postgres is away: %s", error)
+            await _refuse(send)
             return
         if ticket is None:
             answer: list[ASGIMessage] = []
@@ -103,17 +104,17 @@ class Madang:
         try:
             await self._hold(receive, stream, ticket)
         except DatabaseError as error:
-            if not stream.started:
-                await _away(send, error)
+            log.warning("a stream has to come again, Postgres is away: %s", error)
+        if not stream.started:
+            await _refuse(send)
 
     async def _hold(self, receive: Receive, stream: Stream, ticket: Ticket) -> None:
         topic = next((channel for channel in ticket.channels if channel.startswith(ROOM)), None)
-        signals = [channel for channel in ticket.channels if channel != topic]
         seat = Seat(stream, Claim(ticket.session_key, ticket.user_id, ticket.auth_hash), topic)
         self._seats.take(seat)
         try:
             check = functools.partial(self._seats.may_stay, seat)
-            await serve(receive, stream, self.hub, Subscription(topic, ticket.after, signals, check))
+            await serve(receive, stream, self.hub, Subscription(topic, ticket.after, check))
         finally:
             self._seats.leave(seat)
 
@@ -131,7 +132,6 @@ def _kept_in(messages: list[ASGIMessage]) -> Send:
     return keep
 
 
-async def _away(send: Send, error: DatabaseError) -> None:
-    log.warning("a stream was refused, Postgres is away: %s", error)
+async def _refuse(send: Send) -> None:
     await send({"type": "http.response.start", "status": 503, "headers": AWAY})
     await send({"type": "http.response.body", "body": b"Try again in a moment.\n"})

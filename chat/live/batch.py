@@ -22,15 +22,21 @@ class Batch(Generic[Q, A]):
         self._asking.append((question, answer))
         async with self._reading:
             if not answer.done():
-                await self._answer_all()
+                await self._answer_all(answer)
         return answer.result()
 
-    async def _answer_all(self) -> None:
+    async def _answer_all(self, own: asyncio.Future[A]) -> None:
         asking, self._asking = self._asking, []
         try:
             answers = await self._read([question for question, _ in asking])
-        except BaseException:
-            self._asking = asking + self._asking  # each of the others reads anew
+        except Exception as error:
+            for _, answer in asking:
+                if not answer.done():
+                    answer.set_exception(error)
+                    answer.exception()  # whoever asked may have left
+            return
+        except BaseException:  # this one was cancelled, the others read anew
+            self._asking = [each for each in asking if each[1] is not own] + self._asking
             raise
         for _, answer in asking:
             if not answer.done():

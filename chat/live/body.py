@@ -16,6 +16,10 @@ class TooLarge(Exception):
     pass
 
 
+class Gone(Exception):
+    """Cut off before its end: half a message must not be taken for a whole one."""
+
+
 class WholeBodies:
     """An ASGI application in front of another that answers 413 and 408 for it."""
 
@@ -26,6 +30,8 @@ class WholeBodies:
         try:
             async with asyncio.timeout(SECONDS):
                 body = await _read(receive)
+        except Gone:
+            return
         except TimeoutError:
             await _refuse(send, 408, b"The request took too long to arrive.\n")
         except TooLarge:
@@ -38,6 +44,8 @@ async def _read(receive: Receive) -> bytes:
     parts, size, more = [], 0, True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MOST_BYTES:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.http import parse_cookie
+from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 
 from chat.accounts.sessions import SessionStore
@@ -36,6 +37,9 @@ class Door:
         headers = {name: value.decode("latin1") for name, value in scope["headers"]}
         path = PATH.fullmatch(scope["path"])
         key = _session_key(headers)
+        host, _ = split_domain_port(headers.get(b"host", ""))
+        if not validate_host(host, settings.ALLOWED_HOSTS):
+            return None
         if scope["method"] != "GET" or path is None or key is None or b"grip-sig" in headers:
             return None
         known = (await self._batch.ask(key)).get(key)

@@ -108,7 +108,7 @@ def _replay(topic: str | None, after: int | None, head: int) -> tuple[bytes, int
     frames = b"".join(wire().change(event.id, event.data) for event in events)
     if len(events) == PAGE:
         return frames, events[-1].id, False
-    return frames, max(head, *(event.id for event in events)), True
+    return frames, max([head, *(event.id for event in events)]), True
 
 
 def _last_id(request: HttpRequest, topic: str | None) -> str | None:

@@ -7,6 +7,7 @@ LEASE_SECONDS in any case: one batch of queries for all who sit here.
 import asyncio
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -72,8 +73,10 @@ class Rights:
 
     def hold(self, claim: Claim) -> bool:
         """Whether somebody is signed in as they claim."""
-        return claim.session_key in self.sessions and constant_time_compare(
-            self.auth_hashes.get(claim.user_id, ""), claim.auth_hash
+        return (
+            claim.session_key in self.sessions
+            and claim.user_id in self.auth_hashes
+            and constant_time_compare(self.auth_hashes[claim.user_id], claim.auth_hash)
         )
 
     def refusal(self, seat: Seat) -> str | None:
@@ -103,9 +106,10 @@ class Seats:
         if not here:
             del self._of[seat.claim.user_id]
 
-    async def may_stay(self, seat: Seat) -> bool:
-        """Asks for one seat; many who ask at once are answered together."""
-        return (await self._rights.ask(seat)).refusal(seat) is None
+    async def may_stay(self, seat: Seat) -> set[str] | None:
+        """Asks for one seat; many who ask at once are answered together. What it hears beside its topic, or None."""
+        rights = await self._rights.ask(seat)
+        return None if rights.refusal(seat) else signals(rights.rooms[seat.claim.user_id], seat.topic)
 
     async def _read(self, seats: Collection[Seat]) -> Rights:
         return await self._source.run(lambda: Rights.read([seat.claim for seat in seats]))
@@ -113,14 +117,18 @@ class Seats:
     def ask_again(self, person: int | None = None) -> None:
         """Soon, for one person or, with None, for all."""
         self._doubted.update(self._of if person is None else {person} & self._of.keys())
-        self._doubt.set()
+        if self._doubted:
+            self._doubt.set()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        lease = loop.time() + LEASE_SECONDS
         while True:
-            try:
-                async with asyncio.timeout(LEASE_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(lease):
                     await self._doubt.wait()
-            except TimeoutError:
+            if loop.time() >= lease:  # however often single people were asked about
+                lease = loop.time() + LEASE_SECONDS
                 self._doubted.update(self._of)
             self._doubt.clear()
             people, self._doubted = self._doubted, set()
@@ -138,7 +146,7 @@ class Seats:
         for seat in self._of_those_still_here(seats):
             if reason := rights.refusal(seat):
                 seat.stream.end(self._hub.wire.closed(reason))
-            else:
+            elif seat.stream.started:  # else it is joining, and hears what that asks
                 self._hub.hear(seat.stream, signals(rights.rooms[seat.claim.user_id], seat.topic))
 
     def _of_those_still_here(self, seats: Collection[Seat]) -> list[Seat]:

@@ -33,7 +33,7 @@ class Breaker:
     ) -> None:
         if isinstance(error, self._trips_on):
             self._broken_until = time.monotonic() + PAUSE_SECONDS
-        elif self._broken_until and error is None:
+        elif self._broken_until:
             self._broken_until = 0.0
 
 

@@ -119,6 +119,9 @@ class Hub:
         for name in set(heard).difference(names):
             self._remove(listener, heard.pop(name))
 
+    def hears(self, listener: Listener) -> bool:
+        return listener in self._hears
+
     def leave(self, listener: Listener) -> None:
         """Forgets a listener. Does nothing when it is not known."""
         followed = self._follows.pop(listener, None)

@@ -52,12 +52,12 @@ class Socket(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one stream is about. `check` asks once more, after the listener is registered, whether it may hear it."""
+    """What one stream is about. `check` asks once more, after the listener is registered, whether it may hear it: the
+    topics whose signals it hears besides, or None."""
 
     topic: str | None
     after: int | None
-    signals: Collection[str]
-    check: Callable[[], Awaitable[bool]]
+    check: Callable[[], Awaitable[Collection[str] | None]]
 
 
 async def serve(receive: Receive, stream: "Stream", hub: Hub, subscription: Subscription) -> None:
@@ -94,18 +94,21 @@ async def _gone(receive: Receive) -> None:
 async def _join(stream: "Stream", hub: Hub, subscription: Subscription) -> bool:
     """The response begins when the check has passed: who sees it begin misses nothing from then on."""
 
+    signals: Collection[str] | None = None
+
     async def check() -> bool:
-        passed = await subscription.check()
-        if passed:
+        nonlocal signals
+        signals = await subscription.check()
+        if signals is not None:
             await stream.start()
-        return passed
+        return signals is not None
 
     if subscription.topic is None:
         joined = await check()
     else:
         joined = await hub.follow(stream, subscription.topic, subscription.after, check)
-    if joined:
-        hub.hear(stream, subscription.signals)
+    if joined and signals is not None and not hub.hears(stream):  # else somebody has asked since
+        hub.hear(stream, signals)
     return joined
 
 
@@ -148,7 +151,7 @@ class Stream:
 
     def push(self, frames: bytes) -> None:
         """Writes now, or as soon as the socket takes it. Never blocks, never raises."""
-        if self.ended:
+        if self.ended or not self.started:
             return
         if self._writing is None and not self._socket.full:
             self._write(frames)

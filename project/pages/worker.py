@@ -72,7 +72,7 @@ def _answer(question: Question) -> Answer:
         if hasattr(response, "close"):
             response.close()
     status, headers = head[-1]
-    encoded = [(name.encode("latin1"), value.encode("latin1")) for name, value in headers]
+    encoded = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers]
     return Answer(question.number, int(status[:3]), encoded, body)
 
 
@@ -103,6 +103,7 @@ def _environ(question: Question) -> dict[str, Any]:
         text = value.decode("latin1")
         joint = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
+    environ["CONTENT_LENGTH"] = str(len(question.body))  # also where it came in chunks
     return environ
 
 

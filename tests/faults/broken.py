@@ -139,8 +139,8 @@ def _ignore_gaps(module: Any) -> None:
 
 
 def _trust_the_first_answer(seats: Any) -> None:
-    async def may_stay(self: Any, seat: Any) -> bool:
-        return True
+    async def may_stay(self: Any, seat: Any) -> set[str]:
+        return set()
 
     seats.Seats.may_stay = may_stay
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from chat.accounts.actions import open_session
+from chat.live.batch import Batch
 from chat.live.door import Door
 from chat.live.source import Postgres
 from chat.live.ticket import Ticket
 from chat.rooms.actions import create_room
 from tests.conftest import Browser, Cast
+from tests.processes import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,3 +109,31 @@ def test_many_at_once_are_answered_by_few_reads(cast: Cast) -> None:
     assert all(tickets)
     assert len({ticket.user_id for ticket in tickets if ticket}) == 3
     assert reads <= 2
+
+
+def test_a_ticket_of_django_is_for_the_process_alone(house: House, cast: Cast) -> None:
+    headers = {"Cookie": f"sessionid={open_session(person=cast.bob)}", "Grip-Sig": "forged"}
+    with httpx.stream("GET", f"{house.stream[0]}{stream_of(cast)}", headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert next(answer.iter_lines()).startswith(("retry:", "event: ping"))
+
+
+def test_all_are_told_when_a_read_fails_and_none_is_kept() -> None:
+    async def story() -> tuple[list[Any], int, str]:
+        fails = True
+
+        async def read(questions: Collection[int]) -> str:
+            await asyncio.sleep(0)
+            if fails:
+                raise ConnectionError
+            return f"{len(questions)} asked"
+
+        batch = Batch[int, str](read)
+        answers = await asyncio.gather(*map(batch.ask, range(5)), return_exceptions=True)
+        fails = False
+        return answers, len(batch._asking), await batch.ask(1)
+
+    answers, kept, later = asyncio.run(story())
+    assert [type(answer) for answer in answers] == [ConnectionError] * 5
+    assert (kept, later) == (0, "1 asked")

@@ -77,6 +77,10 @@ GET, POST = b"GET %s HTTP/1.1\r\nHost: l\r\n", b"POST /accounts/login/ HTTP/1.1\
 ODD = {
     "a session key with an escaped NUL": (GET % b"/stream/" + b'Cookie: sessionid="\\000aaaaaaaaaaaa"\r\n\r\n', 401),
     "another charset": (POST % 0 + b"Content-Type: text/plain; charset=punycode\r\n\r\n", 400),
+    "a parameter in an encoding of its own": (
+        GET % b"/health/" + b"Content-Type: text/plain; x*=foo'en'%41\r\n\r\n",
+        400,
+    ),
     "bytes in the query": (GET % b"/accounts/login/?next=\xec\xa7\x80" + b"\r\n", 400),
     "too large a body": (POST % 3_000_000 + b"\r\n" + b"x" * 3_000_000, 413),
 }
@@ -133,3 +137,27 @@ def test_who_is_removed_between_the_answer_and_the_stream_hears_nothing(cast: Ca
 
     asyncio.run(story())
     assert socket.written == [b"head", b'event: closed\ndata: {"reason": "removed"}\n\n', b""]
+
+
+def test_a_post_that_is_cut_off_is_not_taken_for_a_whole_one(house: House, cast: Cast) -> None:
+    body = f"client_mid={uuid.uuid4()}&text=hello+this+is+cut+in+the+mid".encode()
+    head = (
+        f"POST /rooms/{cast.room.pk}/messages/ HTTP/1.1\r\nHost: l\r\nX-CSRFToken: {'x' * 32}\r\n"
+        f"Cookie: csrftoken={'x' * 32}; sessionid={open_session(person=cast.alice)}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body) + 500}\r\n\r\n"
+    ).encode()
+    with connect(house.stream[0]) as wire:
+        wire.sendall(head + body)
+        wire.shutdown(socket.SHUT_WR)
+        wire.recv(4096)
+    with Listener(f"{house.stream[0]}/rooms/{cast.room.pk}/stream/?after=0", cast.bob) as listener:
+        listener.wait_open()
+        post_message(room=cast.room, sender=cast.alice, client_mid=uuid.uuid4(), text="whole")
+        assert "whole" in listener.wait_id(1).changes[0].data
+
+
+def test_odd_requests_leave_every_thread_of_the_pages(house: House) -> None:
+    odd, status = ODD["a parameter in an encoding of its own"]
+    for _ in range(12):
+        assert status_of(house.stream[0], odd) == status
+    assert httpx.get(f"{house.stream[0]}/health/", timeout=5).status_code == 200

@@ -45,7 +45,7 @@ export function start(root, {signal} = {}) {
     if (isOver) return;
     tell(hasTurn ? "away" : "resting");
     if (hasTurn) await sleep(pause ?? backOff());
-    await new Promise((resolve) => { setTimeout(resolve, next - Date.now()); }); // no storm, whoever is in a hurry
+    await new Promise((resolve) => { setTimeout(resolve, Math.min(SHORTEST_PAUSE, next - Date.now())); }); // no storm, whoever is in a hurry
   }
 
   function hurry() {
