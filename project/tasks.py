@@ -29,10 +29,8 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
         try:
             await _retry(jobs, job)
         except ConnectorException as error:
-            if not isinstance(
-                error.__cause__, RaiseException
-            ):  # that is: it has ended, or somebody else has retried it
-                raise
+            if not isinstance(error.__cause__, RaiseException):
+                raise  # else the job has ended meanwhile, or somebody else has retried it
 
 
 @app.periodic(cron="47 4 * * *")

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -43,7 +44,7 @@ class Madang:
         self._folder = tempfile.TemporaryDirectory(prefix="madang-bench-")
         environ = {name: value for name, value in os.environ.items() if name not in _OURS}
         self._environ = environ | {"PORT": str(self.port), "DATA_DIR": str(Path(self._folder.name) / "data")}
-        command = os.environ.get("MADANG_RUN", "bin/run").split()
+        command = shlex.split(os.environ.get("MADANG_RUN", "bin/run"))
         self._log = Path(self._folder.name) / "said"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

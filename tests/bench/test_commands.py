@@ -1,6 +1,7 @@
 """Each command of bench/ still measures; with so few listeners its figures mean nothing."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="not installe
 def said() -> Iterator[dict[str, str]]:
     """What each prints. They run at the same time: it is not about their figures."""
     environ = {name: value for name, value in os.environ.items() if name not in OURS}
-    environ["MADANG_RUN"] = f"{sys.executable} -m project.run"
+    environ["MADANG_RUN"] = f"{shlex.quote(sys.executable)} -m project.run"
     running = {
         name: subprocess.Popen(
             [ROOT / "bench" / name, *options], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
