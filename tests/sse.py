@@ -69,8 +69,8 @@ class Listener:
             assert self._news.wait_for(lambda: condition(self), seconds), f"after {seconds} s: {self.frames[-5:]}"
         return self
 
-    def wait_open(self) -> "Listener":
-        return self.wait(lambda listener: listener.named("ping"))
+    def wait_open(self, seconds: float = WAIT_SECONDS) -> "Listener":
+        return self.wait(lambda listener: listener.named("ping"), seconds)
 
     def wait_id(self, seq: int, seconds: float = WAIT_SECONDS) -> "Listener":
         return self.wait(lambda listener: listener.ids and listener.ids[-1] >= seq, seconds)

@@ -37,7 +37,7 @@ def posting(web: str, person: User) -> httpx.Client:
 
 def test_members_follow_and_nobody_else(front: Front, cast: Cast) -> None:
     url = f"{front.address}/rooms/{cast.room.pk}/stream/"
-    with follow(front.address, cast.room, cast.bob).wait_open() as bob:
+    with follow(front.address, cast.room, cast.bob).wait_open(45) as bob:
         assert bob.response.getheader("Content-Type") == "text/event-stream; charset=utf-8"
         assert "no-store" in str(bob.response.getheader("Cache-Control"))
         assert not [name for name, _ in bob.response.getheaders() if name.lower().startswith("grip")]
@@ -54,7 +54,7 @@ def test_members_follow_and_nobody_else(front: Front, cast: Cast) -> None:
 @pytest.mark.usefixtures("published")
 def test_without_a_room_the_pulses_of_all_are_heard(front: Front, cast: Cast) -> None:
     elsewhere = create_room(owner=cast.alice, name="Elsewhere")
-    with Listener(f"{front.address}/stream/", cast.bob).wait_open() as bob:
+    with Listener(f"{front.address}/stream/", cast.bob).wait_open(45) as bob:
         say(cast, room=elsewhere)
         say(cast)
         bob.wait(lambda heard: heard.named("pulse"))
@@ -77,18 +77,18 @@ def test_who_returns_gets_the_same_frames_from_pushpin_and_from_a_process(front:
         follow(front.address, cast.room, cast.bob, after=2) as held,
         follow(front.stream, cast.room, cast.bob, after=2) as direct,
     ):
-        assert held.wait_open().frames == direct.wait_open().frames
+        assert held.wait_open(45).frames == direct.wait_open().frames
         assert held.ids == [3, 4, 5]
         edit_message(message=first, editor=cast.alice, text="first, edited again")
         delete_message(message=first, deleter=cast.alice)
         assert held.wait_id(7).changes == direct.wait_id(7).changes
-    with follow(front.address, cast.room, cast.bob, after=7).wait_open() as bob:
+    with follow(front.address, cast.room, cast.bob, after=7).wait_open(45) as bob:
         assert bob.ids == []
 
 
 def test_who_missed_many_gets_them_page_by_page(front: Front, cast: Cast) -> None:
     post_many(room=cast.room, posts=[(cast.alice, f"{number} " + "가" * 1000) for number in range(1, 501)])
-    with follow(front.address, cast.room, cast.bob, after=50).wait_open() as bob:
+    with follow(front.address, cast.room, cast.bob, after=50).wait_open(45) as bob:
         assert bob.ids == list(range(51, 501))
         assert bob.named("ping")[0].facts == {"seq": 500}
 
@@ -96,7 +96,7 @@ def test_who_missed_many_gets_them_page_by_page(front: Front, cast: Cast) -> Non
 @pytest.mark.usefixtures("published")
 def test_who_is_too_far_starts_anew_and_follows(front: Front, cast: Cast) -> None:
     post_many(room=cast.room, posts=[(cast.alice, str(number)) for number in range(1001)])
-    with follow(front.address, cast.room, cast.bob, after=0).wait_open() as bob:
+    with follow(front.address, cast.room, cast.bob, after=0).wait_open(45) as bob:
         assert [(frame.event, frame.facts) for frame in bob.frames] == [
             ("reset", {"seq": 1001}),
             ("ping", {"seq": 1001}),
@@ -116,7 +116,7 @@ def test_two_processes_publish_at_once_and_order_holds(front: Front, cast: Cast)
 
     people = (cast.alice, cast.bob, cast.jiyoung)
     browsers = {f"{web} {person.pk}": posting(web, person) for web in front.web for person in people}
-    with follow(front.address, cast.room, cast.bob).wait_open() as bob:
+    with follow(front.address, cast.room, cast.bob).wait_open(45) as bob:
         threads = [threading.Thread(target=post, args=[web]) for web in browsers]
         for thread in threads:
             thread.start()
@@ -130,7 +130,7 @@ def test_two_processes_publish_at_once_and_order_holds(front: Front, cast: Cast)
 @pytest.mark.usefixtures("published")
 def test_many_changes_at_once_are_asked_for(front: Front, cast: Cast) -> None:
     say(cast)
-    with follow(front.address, cast.room, cast.bob).wait_open() as bob:
+    with follow(front.address, cast.room, cast.bob).wait_open(45) as bob:
         front.settle(cast.room, 1)
         post_many(room=cast.room, posts=[(cast.alice, str(number)) for number in range(300)])
         bob.wait_id(301, 5)
@@ -139,7 +139,7 @@ def test_many_changes_at_once_are_asked_for(front: Front, cast: Cast) -> None:
 
 
 def test_what_got_lost_comes_with_the_next(front: Front, cast: Cast) -> None:
-    with posting(front.web[1], cast.alice) as browser, follow(front.address, cast.room, cast.bob).wait_open() as bob:
+    with posting(front.web[1], cast.alice) as browser, follow(front.address, cast.room, cast.bob).wait_open(45) as bob:
         front.settle(cast.room, 1)
         for number in range(2):
             data = {"text": str(number), "client_mid": str(uuid.uuid4())}
@@ -153,9 +153,9 @@ def test_what_nobody_told_is_found_within_the_lease(front: Front, cast: Cast) ->
     """A change and a removal, both lost on the way, in rooms where nothing else happens."""
     other = create_room(owner=cast.alice, name="Other", people=[cast.bob])
     with (
-        follow(front.address, cast.room, cast.jiyoung).wait_open() as jiyoung,
-        follow(front.address, cast.room, cast.bob).wait_open() as bob,
-        follow(front.address, other, cast.bob).wait_open() as elsewhere,
+        follow(front.address, cast.room, cast.jiyoung).wait_open(45) as jiyoung,
+        follow(front.address, cast.room, cast.bob).wait_open(45) as bob,
+        follow(front.address, other, cast.bob).wait_open(45) as elsewhere,
     ):
         front.settle(cast.room, 2)
         front.settle(other, 1)
@@ -175,9 +175,9 @@ def test_what_nobody_told_is_found_within_the_lease(front: Front, cast: Cast) ->
 def test_who_is_removed_is_told_at_once_and_keeps_other_rooms(front: Front, cast: Cast) -> None:
     other = create_room(owner=cast.alice, name="Other", people=[cast.bob])
     with (
-        follow(front.address, cast.room, cast.bob).wait_open() as removed,
-        follow(front.address, other, cast.bob).wait_open() as kept,
-        follow(front.address, cast.room, cast.jiyoung).wait_open() as jiyoung,
+        follow(front.address, cast.room, cast.bob).wait_open(45) as removed,
+        follow(front.address, other, cast.bob).wait_open(45) as kept,
+        follow(front.address, cast.room, cast.jiyoung).wait_open(45) as jiyoung,
     ):
         front.settle(cast.room, 2)
         front.settle(other, 1)
@@ -198,8 +198,8 @@ def test_who_is_removed_is_told_at_once_and_keeps_other_rooms(front: Front, cast
 def test_signing_out_ends_the_streams_of_that_browser_alone(front: Front, cast: Cast) -> None:
     session = open_session(person=cast.bob)
     with (
-        follow(front.address, cast.room, cast.bob, session=session).wait_open() as ended,
-        follow(front.address, cast.room, cast.bob).wait_open() as kept,
+        follow(front.address, cast.room, cast.bob, session=session).wait_open(45) as ended,
+        follow(front.address, cast.room, cast.bob).wait_open(45) as kept,
     ):
         front.settle(cast.room, 2)
         end_session(person=cast.bob, session_key=session)
